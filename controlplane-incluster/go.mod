@@ -1,0 +1,7 @@
+module github.com/k0smotron/k0smotron/controlplane-incluster
+
+go 1.26.0
+
+require github.com/k0smotron/k0smotron/shared v0.1.0
+
+replace github.com/k0smotron/k0smotron/shared => ../shared
