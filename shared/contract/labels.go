@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+
+// Labels and annotations of ours, all of them. A key that existing k0smotron installations know keeps their meaning.
+const (
+	// MachineNameLabel is on workload Nodes; its value is the name of the Machine behind the Node. The bootstrap data
+	// registers it, and the node-identity controller finds Nodes by it.
+	MachineNameLabel = "k0smotron.io/machine-name"
+	// JoinInfoLabel is on the Secret <cluster>-k0s-join; its value is empty. Bootstrap watches Secrets by it.
+	JoinInfoLabel = "k0smotron.io/join-info"
+	// RoleLabel is on children of a control plane; its value is the part they play ("etcd", "controller").
+	RoleLabel = "k0smotron.io/role"
+	// InputsHashAnnotation is on what was rendered (pod templates, Machines): the canonical hash of the user spec and
+	// facts it was rendered from. While it is equal, a newer renderer leaves the object as it is.
+	InputsHashAnnotation = "k0smotron.io/inputs-hash"
+	// RenderVersionAnnotation is beside InputsHashAnnotation: the schema version of the hashed inputs.
+	RenderVersionAnnotation = "k0smotron.io/render-version"
+	// ConfigHashAnnotation is on pod templates: the hash of mounted node-local configuration, so that a change rolls.
+	ConfigHashAnnotation = "k0smotron.io/config-hash"
+)
+
+// AppliedAnnotationPrefix is the domain of the annotation that apply puts on every object it applied:
+// applied.k0smotron.io/<field owner> = sha256 of what was applied.
+const AppliedAnnotationPrefix = "applied.k0smotron.io/"
+
+// ClusterLabels returns the labels every child of a Cluster carries. Caches, clusterctl move and prune rely on them.
+func ClusterLabels(clusterName string) map[string]string {
+	return map[string]string{clusterv1.ClusterNameLabel: clusterName}
+}
