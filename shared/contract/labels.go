@@ -16,15 +16,14 @@ const (
 	// InputsHashAnnotation is on what was rendered (pod templates, Machines): the canonical hash of the user spec and
 	// facts it was rendered from. While it is equal, a newer renderer leaves the object as it is.
 	InputsHashAnnotation = "k0smotron.io/inputs-hash"
+	// RenderingHashAnnotation is beside InputsHashAnnotation: the hash of what was rendered from the inputs. Where it
+	// differs from what the renderer says today, a newer rendering waits.
+	RenderingHashAnnotation = "k0smotron.io/rendering-hash"
 	// RenderVersionAnnotation is beside InputsHashAnnotation: the schema version of the hashed inputs.
 	RenderVersionAnnotation = "k0smotron.io/render-version"
 	// ConfigHashAnnotation is on pod templates: the hash of mounted node-local configuration, so that a change rolls.
 	ConfigHashAnnotation = "k0smotron.io/config-hash"
 )
-
-// AppliedAnnotationPrefix is the domain of the annotation that apply puts on every object it applied:
-// applied.k0smotron.io/<field owner> = sha256 of what was applied.
-const AppliedAnnotationPrefix = "applied.k0smotron.io/"
 
 // ClusterLabels returns the labels every child of a Cluster carries. Caches, clusterctl move and prune rely on them.
 func ClusterLabels(clusterName string) map[string]string {

@@ -16,49 +16,70 @@ const (
 	// anonymous section: from here on k0s drops its own --anonymous-auth then,
 	// before kube-apiserver refuses to start with both.
 	AnonymousHealthAuthConfig Feature = "AnonymousHealthAuthConfig"
-	// RawArgs is the rawArgs list beside extraArgs.
+	// PrimaryAddressFamily is spec.network.primaryAddressFamily. Without it the
+	// family follows the external address.
+	PrimaryAddressFamily Feature = "PrimaryAddressFamily"
+	// RawArgs is the rawArgs list beside extraArgs, kine's excepted.
 	RawArgs Feature = "RawArgs"
+	// KineArgs are extraArgs and rawArgs of kine.
+	KineArgs Feature = "KineArgs"
 	// CertificateLifetimes is the ca section with the lifetimes of what k0s
 	// issues itself.
 	CertificateLifetimes Feature = "CertificateLifetimes"
 	// AddonPatches are the patches of network add-ons and the metrics server.
 	AddonPatches Feature = "AddonPatches"
+	// KubeProxyHealthzAddress is spec.network.kubeProxy.healthzBindAddress.
+	KubeProxyHealthzAddress Feature = "KubeProxyHealthzAddress"
+	// WindowsImages is spec.images.windows.
+	WindowsImages Feature = "WindowsImages"
+	// UpdateProber is the component update-prober, which older releases refuse to
+	// disable because they do not know it.
+	UpdateProber Feature = "UpdateProber"
 	// TraefikLoadBalancing is Traefik as node-local load balancer.
 	TraefikLoadBalancing Feature = "TraefikLoadBalancing"
 )
 
-// since lists, for a feature, the first release of every minor line that has
-// it, oldest first. Lines after the last entry have it from their start.
-func since(feature Feature) []Version {
-	switch feature {
-	case HostPortExternalAddress:
-		return []Version{at(31, 13, 0), at(32, 10, 0), at(33, 6, 0), at(34, 0, 0)}
-	case KonnectivityExternalAddress:
-		return []Version{at(33, 6, 0), at(34, 0, 0)}
-	case RawArgs:
-		return []Version{at(34, 0, 0)}
+// Since lists, for a feature, the first release of every minor line that has
+// it, oldest first; lines after the last one have it from their start. It reads
+// well in messages: "needs k0s v1.33.6, v1.34.0 or later".
+func (f Feature) Since() []Version {
+	switch f {
+	case HostPortExternalAddress, KonnectivityExternalAddress:
+		return []Version{first(31, 13, 0), first(32, 10, 0), first(33, 6, 0), first(34, 0, 0)}
 	case CertificateLifetimes:
-		return []Version{at(33, 0, 0)}
-	case AddonPatches, TraefikLoadBalancing:
-		return []Version{at(36, 0, 0)}
+		return []Version{first(33, 0, 0)}
+	case PrimaryAddressFamily, RawArgs, WindowsImages:
+		return []Version{first(34, 0, 0)}
+	case KineArgs:
+		return []Version{first(35, 0, 0)}
+	case AddonPatches, KubeProxyHealthzAddress, TraefikLoadBalancing:
+		return []Version{first(36, 0, 0)}
 	case AnonymousHealthAuthConfig:
-		return []Version{at(36, 3, 1)}
+		return []Version{first(36, 3, 1)}
 	default:
 		return nil
 	}
 }
 
-func at(minor, patch, build int) Version { return Version{minor: minor, patch: patch, build: build} }
+// first is a release as Since lists it, written without a build number where
+// that is the first one.
+func first(minor, patch, build int) Version {
+	v := Version{minor: minor, patch: patch, build: build}
+	if v.text = v.Kubernetes(); build > 0 {
+		v.text = v.Release()
+	}
+	return v
+}
 
 // Supports tells whether this release has the feature. Nothing supports a
-// feature that is not in the list above.
+// feature that [Feature.Since] does not list.
 func (v Version) Supports(feature Feature) bool {
 	supported := false
-	for _, first := range since(feature) {
-		if first.minor > v.minor {
+	for _, start := range feature.Since() {
+		if start.minor > v.minor {
 			break
 		}
-		supported = v.minor > first.minor || v.Compare(first) >= 0
+		supported = start.minor < v.minor || v.Compare(start) >= 0
 	}
 	return supported
 }
