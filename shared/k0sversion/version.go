@@ -45,7 +45,14 @@ func Parse(text string) (Version, error) {
 	if segments[0] != 1 || segments[1] < OldestMinor {
 		return Version{}, fmt.Errorf("version %q is not supported: k0s v1.%d or later is needed", text, OldestMinor)
 	}
-	return Version{minor: segments[1], patch: segments[2], build: buildOf(parsed), text: text}, nil
+	build, ok := parsed.K0s()
+	if !ok {
+		build = noBuild
+	}
+	if !ok && strings.Contains(text, "+k0s.") {
+		return Version{}, fmt.Errorf("version %q is not supported: its build number is too large", text)
+	}
+	return Version{minor: segments[1], patch: segments[2], build: build, text: text}, nil
 }
 
 // FromImageTag reads the tag of a k0s image, in which "-k0s." stands for
@@ -104,12 +111,4 @@ func (v Version) Compare(other Version) int {
 // that one may stand in for the other as another build.
 func (v Version) SameKubernetes(other Version) bool {
 	return v.minor == other.minor && v.patch == other.patch
-}
-
-// buildOf is the build number k0s's own parser found.
-func buildOf(parsed *version.Version) int {
-	if build, ok := parsed.K0s(); ok {
-		return build
-	}
-	return noBuild
 }
