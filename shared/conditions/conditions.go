@@ -37,7 +37,9 @@ func Unknown(target Setter, conditionType, reason, message string) {
 }
 
 // IsTrue says whether the condition exists and is True.
-func IsTrue(target Getter, conditionType string) bool { return capiconditions.IsTrue(target, conditionType) }
+func IsTrue(target Getter, conditionType string) bool {
+	return capiconditions.IsTrue(target, conditionType)
+}
 
 // Get returns the condition, or nil when nobody has reported it.
 func Get(target Getter, conditionType string) *metav1.Condition {

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package apply is the only writer of Kubernetes objects.
+//
+// Children are written by server-side apply with one field owner, forced, and only when something is different: the
+// write is skipped while the live object, as the cache shows it, carries the hash of exactly this desired object and
+// still has all of its fields. The hash tells removed fields, the comparison tells drift; defaults of the server are
+// neither. What is written once and never again (CAs) is created; finalizers, single fields of foreign specs and the
+// status are patched narrowly, each under the resourceVersion it was computed from.
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+)
+
+// Applier writes objects of one API server as one field owner. It keeps no state.
+type Applier struct {
+	client     client.Client
+	fieldOwner string
+}
+
+// New returns the Applier of a field owner. The client's reads should come from a cache: Apply reads every object it is
+// given. The cache must hold the objects that are applied (restricted caches hold Secrets and ConfigMaps only with the
+// label cluster.x-k8s.io/cluster-name).
+func New(c client.Client, fieldOwner string) *Applier {
+	return &Applier{client: c, fieldOwner: fieldOwner}
+}
+
+// Apply makes the objects as wanted, in the given order, and makes owner their controller; owner may be nil. nil objects
+// are skipped: they are not wanted (Prune removes them). On return every object holds its live state, with the server's
+// defaults and allocations, whether or not it was written. Labels are part of the object and are not added.
+func (a *Applier) Apply(ctx context.Context, owner client.Object, objects ...client.Object) error {
+	for _, object := range objects {
+		if isNil(object) {
+			continue
+		}
+		if err := a.applyOne(ctx, owner, object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Applier) applyOne(ctx context.Context, owner, object client.Object) error {
+	want, err := a.intent(owner, object)
+	if err != nil {
+		return err
+	}
+	live, err := a.live(ctx, want, object)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", describe(want), err)
+	}
+	if live != nil {
+		unchanged, err := a.unchanged(want, live)
+		if err != nil {
+			return err
+		}
+		if unchanged {
+			return assign(live, object)
+		}
+	}
+	written := want.DeepCopy()
+	err = a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(written),
+		client.FieldOwner(a.fieldOwner), client.ForceOwnership)
+	if err != nil {
+		return fmt.Errorf("applying %s: %w", describe(want), err)
+	}
+	return assign(written, object)
+}
+
+// live reads the object as the cache has it; nil when there is none.
+func (a *Applier) live(ctx context.Context, want *unstructured.Unstructured, like client.Object) (client.Object, error) {
+	object, err := a.empty(like, want.GroupVersionKind())
+	if err != nil {
+		return nil, err
+	}
+	err = a.client.Get(ctx, client.ObjectKeyFromObject(want), object)
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // Absent is an answer here, not an error.
+	}
+	return object, err
+}
+
+func (a *Applier) empty(like client.Object, gvk schema.GroupVersionKind) (client.Object, error) {
+	if _, ok := like.(*unstructured.Unstructured); ok {
+		object := &unstructured.Unstructured{}
+		object.SetGroupVersionKind(gvk)
+		return object, nil
+	}
+	fresh, err := a.client.Scheme().New(gvk)
+	if err != nil {
+		return nil, err
+	}
+	object, ok := fresh.(client.Object)
+	if !ok {
+		return nil, fmt.Errorf("%s is no API object", gvk.Kind)
+	}
+	return object, nil
+}
+
+// own makes owner the controller of object. No owner is fine.
+func (a *Applier) own(owner, object client.Object) error {
+	if isNil(owner) {
+		return nil
+	}
+	if err := controllerutil.SetControllerReference(owner, object, a.client.Scheme()); err != nil {
+		return fmt.Errorf("setting owner of %s: %w", object.GetName(), err)
+	}
+	return nil
+}
+
+// assign copies the state of one object into another that may be of another Go type.
+func assign(from runtime.Object, to client.Object) error {
+	content, err := content(from)
+	if err != nil {
+		return err
+	}
+	if target, ok := to.(*unstructured.Unstructured); ok {
+		gvk := target.GroupVersionKind()
+		target.Object = runtime.DeepCopyJSON(content)
+		if target.GroupVersionKind().Empty() {
+			target.SetGroupVersionKind(gvk)
+		}
+		return nil
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, to); err != nil {
+		return fmt.Errorf("reading back %s: %w", to.GetName(), err)
+	}
+	return nil
+}
+
+// content is the object as JSON values. It is shared with an unstructured object and must not be changed.
+func content(object runtime.Object) (map[string]any, error) {
+	if u, ok := object.(*unstructured.Unstructured); ok {
+		return u.Object, nil
+	}
+	converted, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return nil, fmt.Errorf("converting %T: %w", object, err)
+	}
+	return converted, nil
+}
+
+// describe names an object in errors. The name is left out where a condition would flap with it; kind and name are
+// stable for all children of ours.
+func describe(object *unstructured.Unstructured) string {
+	return object.GetKind() + " " + object.GetName()
+}
+
+// isNil also finds a nil pointer inside the interface: a build function that returns a typed nil means "not wanted".
+func isNil(object client.Object) bool {
+	if object == nil {
+		return true
+	}
+	value := reflect.ValueOf(object)
+	return value.Kind() == reflect.Pointer && value.IsNil()
+}
+
+// ErrExists is returned by Create when an object of that name is already there.
+var ErrExists = errors.New("object already exists")
