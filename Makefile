@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Fan-out only: what is done stands in .github/tools and in the modules.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PREFIX    := github.com/k0smotron/k0smotron
+MODULES   := shared bootstrap controlplane-incluster controlplane-machines e2e
+PROVIDERS := bootstrap controlplane-incluster
+OUT       ?= $(CURDIR)/dist
+STEP      := .github/tools/step
+
+export PREFIX MODULES PROVIDERS OUT
+
+##@ Everyday
+
+.PHONY: help
+help: ## Show this help.
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z0-9%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nOne module alone: make <verb>-<module>, for test, lint, fuzz, bench and tidy.\nModules: $(MODULES)\n'
+
+.PHONY: test
+test: test-tools $(addprefix test-,$(MODULES)) ## Run all tests that need no root: units, golden files, a real API server.
+
+test-tools:
+	@$(STEP) "test the gates" .github/tools/test-module
+
+test-%:
+	@$(STEP) "test $*" .github/tools/test-module $*
+
+.PHONY: lint
+lint: $(addprefix lint-,$(MODULES)) ## Lint code and API types.
+
+lint-%:
+	@$(STEP) "lint $*" .github/tools/lint-module $*
+
+.PHONY: fuzz
+fuzz: $(addprefix fuzz-,$(MODULES)) ## Fuzz every fuzz target for FUZZTIME (10s).
+
+fuzz-%:
+	@$(STEP) "fuzz $*" .github/tools/fuzz-module $*
+
+.PHONY: bench
+bench: $(addprefix bench-,$(MODULES)) ## Run the benchmarks; compare two outputs with benchstat.
+
+bench-%:
+	@$(STEP) "bench $*" .github/tools/bench-module $*
+
+##@ Generated files
+
+.PHONY: generate
+generate: manifests chart ## Generate code, CRDs, roles, webhooks and charts.
+
+.PHONY: manifests
+manifests: $(addprefix manifests-,$(PROVIDERS)) ## Generate deep copies, CRDs, roles and webhook configurations.
+
+manifests-%:
+	@$(STEP) "generate $*" .github/tools/generate-module $*
+
+.PHONY: chart
+chart: ## Generate the Helm charts from the kustomize output.
+	@$(STEP) "charts" .github/tools/dist chart
+
+.PHONY: tidy
+tidy: $(addprefix tidy-,$(MODULES)) ## Tidy every module and level the workspace.
+	@$(STEP) "work sync" go work sync
+
+tidy-%:
+	@cd $* && GOWORK=off go mod tidy
+
+.PHONY: format
+format: $(addprefix format-,$(MODULES)) ## Format all code.
+
+format-%:
+	@$(STEP) "format $*" .github/tools/lint-module --format $*
+
+.PHONY: verify
+verify: ## Check that generated files are up to date and that the rules of the repository hold.
+	@.github/tools/verify
+
+##@ Release
+
+.PHONY: dist
+dist: ## Build components, images and charts of all providers into dist/.
+	@$(STEP) "dist" .github/tools/dist all
+
+.PHONY: image
+image: ## Build the image archives alone.
+	@$(STEP) "images" .github/tools/dist image
+
+##@ A real cluster on this machine (Linux, root)
+
+.PHONY: demo
+demo: ## Create a management cluster, the providers and a k0s cluster with a joined node.
+	@e2e/lab/demo up
+
+.PHONY: demo-clean
+demo-clean: ## Remove all that the demo made, but packages.
+	@e2e/lab/demo clean
+
+.PHONY: lab-up
+lab-up: ## Create the management cluster with the providers alone.
+	@e2e/lab/lab up
+
+.PHONY: lab-down
+lab-down: ## Remove the management cluster and all machines.
+	@e2e/lab/lab down
+
+.PHONY: lab-bench
+lab-bench: ## Measure how long a hosted control plane takes, beside k0s alone.
+	@e2e/lab/bench
+
+.PHONY: e2e
+e2e: ## Run the scenarios in the lab.
+	@e2e/lab/e2e
+
+FORCE:
