@@ -23,6 +23,8 @@ const (
 	RenderVersionAnnotation = "k0smotron.io/render-version"
 	// ConfigHashAnnotation is on pod templates: the hash of mounted node-local configuration, so that a change rolls.
 	ConfigHashAnnotation = "k0smotron.io/config-hash"
+	// CertificatesHashAnnotation is on pod templates: the fingerprint of mounted certificates, so that a renewal rolls.
+	CertificatesHashAnnotation = "k0smotron.io/certificates-hash"
 )
 
 // ClusterLabels returns the labels every child of a Cluster carries. Caches, clusterctl move and prune rely on them.
