@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/k0smotron/k0smotron/e2e/lab/host"
+	"github.com/k0smotron/k0smotron/e2e/lab/layout"
+	"github.com/k0smotron/k0smotron/e2e/lab/mgmt"
+	"github.com/k0smotron/k0smotron/e2e/lab/network"
+	"github.com/k0smotron/k0smotron/e2e/lab/process"
+	"github.com/k0smotron/k0smotron/e2e/lab/step"
+)
+
+// Down removes everything but the cache and the installed packages. It can be repeated and needs nothing to be intact.
+func (l *Lab) Down(ctx context.Context) error {
+	return l.Printer.Run(ctx,
+		step.Step{Name: "stopping programs", Run: l.stopPrograms},
+		step.Step{Name: "killing pods", Run: l.killPods},
+		step.Step{Name: "unmounting", Run: l.unmount},
+		step.Step{Name: "removing cgroups", Run: removeCgroups},
+		step.Step{Name: "disconnecting the network", Run: disconnect},
+		step.Step{Name: "removing files", Run: l.removeFiles},
+	)
+}
+
+func (l *Lab) programs() process.Set { return process.Set{PIDs: l.Paths.Run, Logs: l.Paths.Logs()} }
+
+// stopPrograms stops the kubelet first, so that it does not start again what ends.
+func (l *Lab) stopPrograms(ctx context.Context) (string, error) {
+	names, err := l.programs().Names()
+	if err != nil {
+		return "", err
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return stopOrder(a) - stopOrder(b) })
+	for _, name := range names {
+		if err := l.programs().Stop(ctx, name, 3*time.Second); err != nil {
+			return "", err
+		}
+	}
+	return strings.Join(names, " "), nil
+}
+
+func stopOrder(name string) int {
+	if name == mgmt.Kubelet(layout.Paths{}).Name {
+		return 0
+	}
+	return 1
+}
+
+// killPods kills what containerd leaves behind: the shims of its containers and the containers themselves.
+func (l *Lab) killPods(ctx context.Context) (string, error) {
+	killed := map[string]bool{}
+	for range 100 {
+		pids, err := l.leftovers()
+		if err != nil || len(pids) == 0 {
+			return fmt.Sprintf("%d processes", len(killed)), err
+		}
+		for _, pid := range pids {
+			killed[pid] = true
+			number, err := strconv.Atoi(pid)
+			if err != nil {
+				return "", fmt.Errorf("reading process id: %w", err)
+			}
+			if err := syscall.Kill(number, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return "", fmt.Errorf("killing process %d: %w", number, err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return "", errors.New("processes of pods survive SIGKILL")
+}
+
+func (l *Lab) leftovers() ([]string, error) {
+	pids, err := host.CgroupProcesses(layout.CgroupRoot)
+	if err != nil {
+		return nil, err
+	}
+	shims, err := process.WithArgument("containerd-shim-runc-v2", l.Paths.ContainerdSocket())
+	return append(pids, shims...), err
+}
+
+// unmount takes away every mount below the lab's directories, the last made first.
+func (l *Lab) unmount(context.Context) (string, error) {
+	table, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return "", fmt.Errorf("reading mounts: %w", err)
+	}
+	defer table.Close()
+	var mounts []string
+	for lines := bufio.NewScanner(table); lines.Scan(); {
+		if target, ours := mountTarget(lines.Text(), l.Paths.State, l.Paths.Run); ours {
+			mounts = append(mounts, target)
+		}
+	}
+	slices.Reverse(mounts)
+	for _, target := range mounts {
+		if err := syscall.Unmount(target, syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) {
+			return "", fmt.Errorf("unmounting %s: %w", target, err)
+		}
+	}
+	return fmt.Sprintf("%d mounts", len(mounts)), nil
+}
+
+// mountTarget reads the mount point of a line of mountinfo and says whether it is below one of the directories.
+func mountTarget(line string, dirs ...string) (string, bool) {
+	fields := strings.Fields(line)
+	if len(fields) < 5 {
+		return "", false
+	}
+	target := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(fields[4])
+	for _, dir := range dirs {
+		if strings.HasPrefix(target, dir+"/") {
+			return target, true
+		}
+	}
+	return "", false
+}
+
+func removeCgroups(context.Context) (string, error) {
+	return layout.CgroupRoot, host.RemoveCgroup(layout.CgroupRoot)
+}
+
+func disconnect(ctx context.Context) (string, error) {
+	if err := network.Remove(ctx, network.Mgmt()); err != nil {
+		return "", err
+	}
+	return layout.Bridge, network.RemoveBridge(ctx)
+}
+
+// removeFiles also clears what the kubelet puts outside its own directory: links to the logs of containers.
+func (l *Lab) removeFiles(context.Context) (string, error) {
+	const links = "/var/log/containers"
+	entries, err := os.ReadDir(links)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("reading %s: %w", links, err)
+	}
+	for _, entry := range entries {
+		target, err := os.Readlink(filepath.Join(links, entry.Name()))
+		if err == nil && strings.HasPrefix(target, l.Paths.State+"/") {
+			_ = os.Remove(filepath.Join(links, entry.Name()))
+		}
+	}
+	_ = os.Remove(links) // only if nothing else is in it
+	for _, dir := range []string{l.Paths.Run, l.Paths.State} {
+		if err := os.RemoveAll(dir); err != nil {
+			return "", fmt.Errorf("removing files: %w", err)
+		}
+	}
+	return l.Paths.State, nil
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command lab runs a real management cluster on one Linux host, for end-to-end tests and the demo.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"k8s.io/utils/clock"
+
+	"github.com/k0smotron/k0smotron/e2e/lab/layout"
+	"github.com/k0smotron/k0smotron/e2e/lab/lifecycle"
+	"github.com/k0smotron/k0smotron/e2e/lab/step"
+)
+
+const usage = `lab runs a real management cluster for k0smotron on this machine. It needs Linux, root and apt.
+
+  lab up           bring up what is not up yet; may be repeated
+  lab init         install Cluster API and the providers of dist/ with clusterctl
+  lab status       tell what runs and where to look
+  lab kubeconfig   print where the administrator's kubeconfig is
+  lab down         remove everything but the cache and the installed packages
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) != 1 {
+		return errors.New("want one command\n\n" + usage)
+	}
+	lab, err := newLab()
+	if err != nil {
+		return err
+	}
+	switch args[0] {
+	case "up":
+		return lab.Up(ctx)
+	case "init":
+		return lab.Init(ctx)
+	case "down":
+		return lab.Down(ctx)
+	case "status":
+		return lab.Status(ctx, os.Stdout)
+	case "kubeconfig":
+		_, err := fmt.Println(lab.Paths.Kubeconfig())
+		return err
+	case "help", "-h", "--help":
+		_, err := fmt.Print(usage)
+		return err
+	default:
+		return fmt.Errorf("unknown command %q\n\n%s", args[0], usage)
+	}
+}
+
+func newLab() (*lifecycle.Lab, error) {
+	repo, err := repository()
+	if err != nil {
+		return nil, err
+	}
+	paths, err := layout.Default(repo)
+	if err != nil {
+		return nil, err
+	}
+	realTime := clock.RealClock{}
+	return &lifecycle.Lab{Paths: paths, Printer: step.NewPrinter(os.Stdout, realTime), Clock: realTime}, nil
+}
+
+// repository finds the source tree: the nearest directory upwards that holds go.work.
+func repository() (string, error) {
+	start, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("finding the source tree: %w", err)
+	}
+	for dir := start; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("finding the source tree: no go.work in %s or above; run lab from a clone", start)
+		}
+	}
+}
