@@ -34,7 +34,10 @@ test-%:
 	@$(STEP) "test $*" .github/tools/test-module $*
 
 .PHONY: lint
-lint: $(addprefix lint-,$(MODULES)) ## Lint code and API types.
+lint: lint-tools $(addprefix lint-,$(MODULES)) ## Lint code and API types.
+
+lint-tools:
+	@$(STEP) "lint tools" .github/tools/lint-module .github/tools/gates
 
 lint-%:
 	@$(STEP) "lint $*" .github/tools/lint-module $*
