@@ -4,30 +4,22 @@ package k0sconfig
 
 import "github.com/k0smotron/k0smotron/shared/k0sversion"
 
-// Default ports of k0s.
-const (
-	// DefaultAPIPort is where kube-apiserver listens.
-	DefaultAPIPort = 6443
-	// DefaultKonnectivityPort is where the konnectivity server waits for agents.
-	DefaultKonnectivityPort = 8132
-)
-
 // Facts are what a provider knows about the cluster. They are ours: a user's
-// value that contradicts one is an error. A fact left at its zero value is
+// value that contradicts one is refused. A fact left at its zero value is
 // unknown, and then the user's value stands.
 type Facts struct {
-	// Version is the k0s release that will read the configuration.
+	// Version is the k0s release that will read the configuration. Always needed.
 	Version k0sversion.Version
 	// API is where clients and workers reach kube-apiserver.
 	API Endpoint
 	// Konnectivity is where the agents on workers reach the konnectivity server.
-	// Without a host it is that of the API.
+	// Without a host of its own it is that of the API.
 	Konnectivity Endpoint
 	// SANs are names and addresses that the API's certificate must carry besides
 	// those the user lists and those k0s adds itself.
 	SANs []string
 	// PodCIDRs and ServiceCIDRs are the blocks of Cluster.spec.clusterNetwork:
-	// none, one IPv4 block, or an IPv4 and an IPv6 block.
+	// none, one IPv4 block, or one IPv4 and one IPv6 block.
 	PodCIDRs, ServiceCIDRs []string
 	// ServiceDomain is Cluster.spec.clusterNetwork.serviceDomain.
 	ServiceDomain string
@@ -42,16 +34,19 @@ type Facts struct {
 type Endpoint struct {
 	// ExternalHost is a host name or an IP address, without a port.
 	ExternalHost string
-	// ExternalPort is the port at that host; 0 means Port.
+	// ExternalPort is the port at that host; 0 means the port k0s listens on.
 	ExternalPort int
-	// Port is where k0s should listen; 0 means the user's choice or the default.
-	// Where the k0s version cannot tell the two ports apart, ExternalPort wins:
-	// see [Config.Ports].
+	// Port is where k0s should listen; 0 leaves it to the user, then to the
+	// default. Where the k0s version cannot tell it from the external port, the
+	// external port wins: see [Config.Ports].
 	Port int
 }
 
-// Storage is where the cluster's state lives. At most one is set; none means
-// that k0s runs etcd itself, or whatever the user configured.
+// known tells whether anything was said about the endpoint.
+func (e Endpoint) known() bool { return e != Endpoint{} }
+
+// Storage is where the cluster's state lives. At most one is set. None means
+// that k0s runs etcd itself, or what the user configured.
 type Storage struct {
 	// ExternalEtcd is an etcd that k0s uses and does not run.
 	ExternalEtcd *ExternalEtcd
@@ -65,21 +60,14 @@ type ExternalEtcd struct {
 	Endpoints []string
 	// Prefix is the key prefix, unique per cluster.
 	Prefix string
-	// CAFile, ClientCertFile and ClientKeyFile are paths on the controller.
+	// CAFile, ClientCertFile and ClientKeyFile are paths on the controller: all
+	// three, or none for plain HTTP.
 	CAFile, ClientCertFile, ClientKeyFile string
 }
 
 // Kine says which database kine uses.
 type Kine struct {
-	// DataSource is kine's URL of the database. It holds credentials: errors of
-	// this package never repeat it.
+	// DataSource is kine's URL of the database. It holds credentials, so what is
+	// rendered from it belongs in a Secret, and errors never repeat it.
 	DataSource string
-}
-
-// Ports are the ports on which k0s listens.
-type Ports struct {
-	// API is kube-apiserver's.
-	API int
-	// Konnectivity is the one for agents.
-	Konnectivity int
 }

@@ -3,15 +3,19 @@
 package k0sconfig
 
 import (
-	"fmt"
+	"cmp"
+	"encoding/json"
+	"slices"
 	"strings"
 )
 
-// Problem is one thing in the user's document that cannot be used.
+// Problem is one thing that cannot be used as it stands.
 type Problem struct {
-	// Path is where it stands, such as spec.api.port.
+	// Path is where it stands: in the user's document, such as spec.api.port, or
+	// in a fact, such as Cluster.spec.clusterNetwork.pods.cidrBlocks.
 	Path string
-	// Value is what stands there, as JSON; "(hidden)" where it may be secret.
+	// Value is what stands there, as JSON. It is empty for whole sections and
+	// for what may be secret.
 	Value string
 	// Message says what is wrong with it.
 	Message string
@@ -19,19 +23,38 @@ type Problem struct {
 	Fix string
 }
 
-// Error is the problem as one sentence.
+// Error is the problem in one line.
 func (p Problem) Error() string {
-	return fmt.Sprintf("%s: %s %s; %s", p.Path, p.Value, p.Message, p.Fix)
+	return strings.Join(slices.DeleteFunc([]string{p.Path + ":", p.Value, p.Message + ";", p.Fix},
+		func(part string) bool { return part == "" }), " ")
 }
 
 // Problems are all that was found, ordered by path.
 type Problems []Problem
 
-// Error lists them, separated by line breaks.
+// Error lists the problems, one a line.
 func (p Problems) Error() string {
 	lines := make([]string, 0, len(p))
 	for _, problem := range p {
 		lines = append(lines, problem.Error())
 	}
 	return strings.Join(lines, "\n")
+}
+
+// ordered is the same list by path, so that messages are stable.
+func (p Problems) ordered() Problems {
+	return slices.SortedStableFunc(slices.Values(p), func(a, b Problem) int { return cmp.Compare(a.Path, b.Path) })
+}
+
+// shown is how a value appears in a problem.
+func shown(value any) string {
+	switch value.(type) {
+	case map[string]any, []any, nil:
+		return ""
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return ""
+	}
+	return string(text)
 }

@@ -112,3 +112,21 @@ func (v Version) Compare(other Version) int {
 func (v Version) SameKubernetes(other Version) bool {
 	return v.minor == other.minor && v.patch == other.patch
 }
+
+// MarshalText writes the version as it was written, so that it takes part in
+// fingerprints of what contains it.
+func (v Version) MarshalText() ([]byte, error) { return []byte(v.text), nil }
+
+// UnmarshalText reads what MarshalText wrote; nothing is no version.
+func (v *Version) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*v = Version{}
+		return nil
+	}
+	parsed, err := Parse(string(text))
+	if err != nil {
+		return err
+	}
+	*v = parsed
+	return nil
+}

@@ -4,6 +4,7 @@ package k0sversion_test
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"testing"
 
@@ -197,4 +198,23 @@ func FuzzParse(f *testing.F) {
 		assert.Equal(t, again, fromTag)
 		require.NoError(t, k0sversion.CheckUpgrade(v, again))
 	})
+}
+
+func TestText(t *testing.T) {
+	t.Parallel()
+	type holder struct {
+		Version k0sversion.Version `json:"version"`
+	}
+	for _, text := range []string{"v1.36.3", "v1.36.3+k0s.2"} {
+		written, err := json.Marshal(holder{Version: parse(t, text)})
+		require.NoError(t, err)
+		assert.JSONEq(t, `{"version":"`+text+`"}`, string(written))
+		var read holder
+		require.NoError(t, json.Unmarshal(written, &read))
+		assert.Equal(t, parse(t, text), read.Version)
+	}
+	read := holder{Version: parse(t, "v1.36.3")}
+	require.NoError(t, json.Unmarshal([]byte(`{"version":""}`), &read))
+	assert.True(t, read.Version.IsZero())
+	require.ErrorContains(t, json.Unmarshal([]byte(`{"version":"v1.36.3-k0s.1"}`), &read), "write v1.36.3+k0s.1")
 }
