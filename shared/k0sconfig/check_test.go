@@ -81,6 +81,7 @@ func shapeCases() map[string]problemCase {
 		"Labels":            {user: "metadata: {labels: {a: b}}", want: map[string]string{"metadata.labels": "known are name, namespace"}},
 		"Status":            {user: "status: {}", want: map[string]string{"status": "is not a key that k0s knows"}},
 		"UnknownSection":    {user: "spec: {konectivity: {}}", want: map[string]string{"spec.konectivity": "known are api, controllerManager"}},
+		"EmptyKey":          {user: "spec: {'': 1}", want: map[string]string{`spec.""`: "is not a key"}},
 		"UnknownBesides":    {user: "spec: {a: 1, b: 2}", want: map[string]string{"spec.a": "remove it", "spec.b": "remove it"}},
 		"SpecIsText":        {user: "spec: text", want: map[string]string{"spec": `"text" is not an object`}},
 		"SectionIsList":     {user: "spec: {api: []}", want: map[string]string{"spec.api": "is not an object"}},

@@ -62,7 +62,16 @@ func (p path) parent() path { return p[:len(p)-1] }
 
 func (p path) last() string { return p[len(p)-1] }
 
-func (p path) String() string { return strings.Join(p, ".") }
+// String is the path as it is shown; an empty key is shown as "".
+func (p path) String() string {
+	shown := slices.Clone(p)
+	for i, key := range shown {
+		if key == "" {
+			shown[i] = `""`
+		}
+	}
+	return strings.Join(shown, ".")
+}
 
 // lookup is the value at a path, and whether there is one.
 func lookup(document map[string]any, place path) (any, bool) {
