@@ -244,7 +244,24 @@ func FuzzEffective(f *testing.F) {
 		twice, err := k0sconfig.Effective(rejoined(once), facts)
 		require.NoError(t, err)
 		require.Empty(t, cmp.Diff(once, twice))
-		_, err = once.NodeLocalYAML()
-		require.NoError(t, err)
+		requireReadable(t, once)
 	})
+}
+
+// requireReadable holds k0s.yaml against what it was written from. YAML cannot
+// say every text that JSON can; then there is an error and no file.
+func requireReadable(t *testing.T, config k0sconfig.Config) {
+	t.Helper()
+	written, err := config.NodeLocalYAML()
+	if err != nil {
+		require.ErrorContains(t, err, "writing k0s configuration")
+		return
+	}
+	read, err := k0sconfig.Parse(written)
+	require.NoError(t, err)
+	want, err := json.Marshal(config.NodeLocal)
+	require.NoError(t, err)
+	got, err := json.Marshal(read)
+	require.NoError(t, err)
+	require.JSONEq(t, string(want), string(got))
 }
