@@ -70,6 +70,23 @@ func (a API) ExternalURL() string {
 	return "https://" + net.JoinHostPort(host, strconv.Itoa(a.ExternalPort()))
 }
 
+// PodCIDRs are the pods' ranges as programs take them, the primary family first.
+func (n Network) PodCIDRs() string { return n.ranges(n.PodCIDR, n.DualStack.IPv6PodCIDR) }
+
+// ServiceCIDRs are the ranges of Services as programs take them, the primary family first.
+func (n Network) ServiceCIDRs() string { return n.ranges(n.ServiceCIDR, n.DualStack.IPv6ServiceCIDR) }
+
+func (n Network) ranges(v4, v6 string) string {
+	switch {
+	case !n.DualStack.Enabled:
+		return v4
+	case n.PrimaryAddressFamily == "IPv6":
+		return v6 + "," + v4
+	default:
+		return v4 + "," + v6
+	}
+}
+
 // AgentAddress is the host and port that konnectivity agents dial.
 func (s Spec) AgentAddress() (host string, port int) {
 	host, port = cmp.Or(s.API.ExternalHost(), s.API.Address), s.Konnectivity.AgentPort

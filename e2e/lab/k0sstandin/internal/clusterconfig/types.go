@@ -99,7 +99,15 @@ type Network struct {
 	ServiceCIDR          string    `json:"serviceCIDR,omitempty"`
 	ClusterDomain        string    `json:"clusterDomain,omitempty"`
 	PrimaryAddressFamily string    `json:"primaryAddressFamily,omitempty"`
+	DualStack            DualStack `json:"dualStack,omitzero"`
 	KubeProxy            KubeProxy `json:"kubeProxy,omitzero"`
+}
+
+// DualStack adds IPv6 ranges to the IPv4 ones.
+type DualStack struct {
+	Enabled         bool   `json:"enabled,omitempty"`
+	IPv6PodCIDR     string `json:"IPv6podCIDR,omitempty"`
+	IPv6ServiceCIDR string `json:"IPv6serviceCIDR,omitempty"`
 }
 
 // KubeProxy is whether and how kube-proxy runs.

@@ -58,15 +58,17 @@ func (e ExternalCluster) validate() error {
 	return errors.Join(errs...)
 }
 
-func (e ExternalCluster) usesTLS() bool { return e.CAFile != "" }
-
 func (n Network) validate() error {
 	errs := []error{
 		oneOf("spec.network.provider", n.Provider, "kuberouter", "calico", ProviderCustom),
 		oneOf("spec.network.kubeProxy.mode", n.KubeProxy.Mode, "iptables", "ipvs", "nftables", "userspace"),
 		oneOf("spec.network.primaryAddressFamily", n.PrimaryAddressFamily, "", "IPv4", "IPv6"),
 	}
-	for path, cidr := range map[string]string{"podCIDR": n.PodCIDR, "serviceCIDR": n.ServiceCIDR} {
+	ranges := map[string]string{"podCIDR": n.PodCIDR, "serviceCIDR": n.ServiceCIDR}
+	if n.DualStack.Enabled {
+		ranges["dualStack.IPv6podCIDR"], ranges["dualStack.IPv6serviceCIDR"] = n.DualStack.IPv6PodCIDR, n.DualStack.IPv6ServiceCIDR
+	}
+	for path, cidr := range ranges {
 		if _, err := netip.ParsePrefix(cidr); err != nil {
 			errs = append(errs, fmt.Errorf("spec.network.%s: %w", path, err))
 		}

@@ -76,7 +76,7 @@ func (c *Controller) apiServerFlags(anonymous anonymousRule) Flags {
 		"service-account-issuer":             "https://kubernetes.default.svc",
 		"service-account-jwks-uri":           "https://kubernetes.default.svc/openid/v1/jwks",
 		"api-audiences":                      "https://kubernetes.default.svc",
-		"service-cluster-ip-range":           c.Config.Spec.Network.ServiceCIDR,
+		"service-cluster-ip-range":           c.Config.Spec.Network.ServiceCIDRs(),
 	}
 	if c.enabled("konnectivity-server") {
 		flags["egress-selector-config-file"] = layout.egressConfig()
@@ -124,10 +124,15 @@ func (c *Controller) controllerManagerFlags(spec clusterconfig.Spec) Flags {
 		"cluster-signing-cert-file": layout.pki("ca.crt"), "cluster-signing-key-file": layout.pki("ca.key"),
 		"root-ca-file": layout.pki("ca.crt"), "requestheader-client-ca-file": layout.pki("front-proxy-ca.crt"),
 		"service-account-private-key-file": layout.pki("sa.key"), "use-service-account-credentials": "true",
-		"allocate-node-cidrs": "true", "cluster-cidr": spec.Network.PodCIDR, "node-cidr-mask-size": "24",
-		"service-cluster-ip-range": spec.Network.ServiceCIDR, "cluster-name": "k0s",
+		"allocate-node-cidrs": "true", "cluster-cidr": spec.Network.PodCIDRs(),
+		"service-cluster-ip-range": spec.Network.ServiceCIDRs(), "cluster-name": "k0s",
 		"controllers": "*,bootstrapsigner,tokencleaner", "bind-address": "127.0.0.1", "profiling": "false",
 		"leader-elect": strconv.FormatBool(spec.Storage.Joinable()),
+	}
+	if spec.Network.DualStack.Enabled {
+		flags["node-cidr-mask-size-ipv4"], flags["node-cidr-mask-size-ipv6"] = "24", "117"
+	} else {
+		flags["node-cidr-mask-size"] = "24"
 	}
 	return flags.with(spec.ControllerManager.ExtraArgs, spec.FeatureGatesFor("kube-controller-manager"))
 }

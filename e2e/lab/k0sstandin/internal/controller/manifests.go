@@ -42,7 +42,7 @@ func valuesOf(spec clusterconfig.Spec) (values, error) {
 	host, port := spec.AgentAddress()
 	return values{
 		Minor: version.KubernetesMinor, Profiles: profileNames(spec), Images: spec.Images,
-		ClusterDomain: spec.Network.ClusterDomain, ClusterDNS: dns, PodCIDR: spec.Network.PodCIDR,
+		ClusterDomain: spec.Network.ClusterDomain, ClusterDNS: dns, PodCIDR: spec.Network.PodCIDRs(),
 		ProxyMode: spec.Network.KubeProxy.Mode, ServerURL: spec.API.ExternalURL(), AgentHost: host, AgentPort: port,
 	}, nil
 }
