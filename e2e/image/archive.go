@@ -104,7 +104,7 @@ func (a *archive) addImage(img named) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.addBlob(manifest); err != nil {
+	if _, err = a.addBlob(manifest); err != nil {
 		return err
 	}
 	a.docker = append(a.docker, docker)
@@ -173,7 +173,14 @@ func (a *archive) writeFile(name string, content []byte) error {
 }
 
 func (a *archive) write(name string, size int64, content io.Reader) error {
-	header := tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644, ModTime: epoch, Format: tar.FormatPAX}
+	header := tar.Header{
+		Typeflag: tar.TypeReg,
+		Name:     name,
+		Size:     size,
+		Mode:     0o644,
+		ModTime:  epoch,
+		Format:   tar.FormatPAX,
+	}
 	if err := a.out.WriteHeader(&header); err != nil {
 		return err
 	}

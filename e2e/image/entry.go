@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -73,9 +74,7 @@ func addParents(byPath map[string]entry) {
 			}
 		}
 	}
-	for dir, e := range missing {
-		byPath[dir] = e
-	}
+	maps.Copy(byPath, missing)
 }
 
 func dirEntry(dir Dir) entry {
@@ -117,7 +116,12 @@ func checkKind(file File) error {
 
 func linkEntry(file File) entry {
 	return entry{header: tar.Header{
-		Typeflag: tar.TypeSymlink, Name: inLayer(file.Path), Linkname: file.Link, Mode: 0o777, Uid: file.UID, Gid: file.GID,
+		Typeflag: tar.TypeSymlink,
+		Name:     inLayer(file.Path),
+		Linkname: file.Link,
+		Mode:     0o777,
+		Uid:      file.UID,
+		Gid:      file.GID,
 	}}
 }
 
@@ -183,7 +187,12 @@ func sourceEntry(at File, source string, info fs.FileInfo) (entry, error) {
 	}
 	return entry{
 		header: tar.Header{
-			Typeflag: tar.TypeReg, Name: inLayer(at.Path), Size: info.Size(), Mode: tarMode(mode), Uid: at.UID, Gid: at.GID,
+			Typeflag: tar.TypeReg,
+			Name:     inLayer(at.Path),
+			Size:     info.Size(),
+			Mode:     tarMode(mode),
+			Uid:      at.UID,
+			Gid:      at.GID,
 		},
 		open: func() (io.ReadCloser, error) { return os.Open(source) },
 	}, nil

@@ -5,6 +5,7 @@ package image_test
 import (
 	"archive/tar"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,8 +40,8 @@ type line struct {
 
 func TestWriteRoundTrip(t *testing.T) {
 	t.Parallel()
-	for name, compression := range map[string]image.Compression{"Uncompressed": image.Uncompressed, "Gzip": image.Gzip} {
-		t.Run(name, func(t *testing.T) {
+	for kind, compression := range map[string]image.Compression{"Uncompressed": image.Uncompressed, "Gzip": image.Gzip} {
+		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			given := sample(t)
 			given.Compression = compression
@@ -112,18 +113,30 @@ func TestWriteRefuses(t *testing.T) {
 		change func(*image.Image)
 		want   string
 	}{
-		"NameWithoutTag":       {func(i *image.Image) { i.Name = "example.org/manager" }, "reading its name"},
-		"NameWithoutRegistry":  {func(i *image.Image) { i.Name = "manager:v1" }, "reading its name"},
-		"UnknownCompression":   {func(i *image.Image) { i.Compression = "lz4" }, `unknown compression "lz4"`},
-		"PathTwice":            {func(i *image.Image) { i.Files = append(i.Files, i.Files[0]) }, "it is there already"},
-		"PathTwiceUnclean":     {func(i *image.Image) { i.Files = append(i.Files, image.File{Path: "manager/../manager"}) }, "it is there already"},
-		"EmptyPath":            {func(i *image.Image) { i.Files = append(i.Files, image.File{Path: "/"}) }, "a path is empty"},
-		"TwoContents":          {func(i *image.Image) { i.Files[0].Link = "/x" }, "only one of Source, Content and Link"},
-		"MissingSource":        {func(i *image.Image) { i.Files[0].Source = "/no/such/file" }, "no such file"},
-		"SourceIsNotAFileType": {func(i *image.Image) { i.Files[0].Source = "/dev/null" }, "is neither file, directory nor symbolic link"},
+		"NameWithoutTag":      {func(i *image.Image) { i.Name = "example.org/manager" }, "reading its name"},
+		"NameWithoutRegistry": {func(i *image.Image) { i.Name = "manager:v1" }, "reading its name"},
+		"UnknownCompression":  {func(i *image.Image) { i.Compression = "lz4" }, `unknown compression "lz4"`},
+		"PathTwice":           {func(i *image.Image) { i.Files = append(i.Files, i.Files[0]) }, "it is there already"},
+		"PathTwiceUnclean": {
+			func(i *image.Image) { i.Files = append(i.Files, image.File{Path: "manager/../manager"}) },
+			"it is there already",
+		},
+		"EmptyPath": {
+			func(i *image.Image) { i.Files = append(i.Files, image.File{Path: "/"}) },
+			"a path is empty",
+		},
+		"TwoContents": {
+			func(i *image.Image) { i.Files[0].Link = "/x" },
+			"only one of Source, Content and Link",
+		},
+		"MissingSource": {func(i *image.Image) { i.Files[0].Source = "/no/such/file" }, "no such file"},
+		"SourceIsNotAFileType": {
+			func(i *image.Image) { i.Files[0].Source = "/dev/null" },
+			"is neither file, directory nor symbolic link",
+		},
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for fault, test := range tests {
+		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
 			given := sample(t)
 			test.change(&given)
@@ -155,7 +168,7 @@ func sample(t *testing.T) image.Image {
 	t.Helper()
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "manager")
-	require.NoError(t, os.WriteFile(binary, []byte("binary"), 0o755)) //nolint:gosec // the mode under test
+	require.NoError(t, os.WriteFile(binary, []byte("binary"), 0o755))
 	tree := filepath.Join(dir, "tree")
 	require.NoError(t, os.MkdirAll(filepath.Join(tree, "inner"), 0o750))
 	require.NoError(t, os.WriteFile(filepath.Join(tree, "inner", "leaf"), []byte("leaf"), 0o600))
@@ -217,7 +230,7 @@ func layerLines(t *testing.T, img v1.Image) map[string]line {
 	seen := map[string]bool{"./": true}
 	for reader := tar.NewReader(content); ; {
 		header, err := reader.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return got
 		}
 		require.NoError(t, err)
@@ -262,7 +275,7 @@ func unpack(t *testing.T, archive string) string {
 	dir := t.TempDir()
 	for reader := tar.NewReader(file); ; {
 		header, err := reader.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return dir
 		}
 		require.NoError(t, err)

@@ -32,7 +32,12 @@ func run(arguments []string, messages io.Writer) error {
 	flags.StringVar(&img.Name, "name", "", "full reference of the image, with registry and tag")
 	flags.StringVar(&img.User, "user", "", "user, uid or uid:gid the program runs as")
 	flags.StringVar(&img.WorkingDir, "workdir", "", "directory the program starts in")
-	flags.StringVar(&img.Architecture, "arch", "", "machine type of the binaries, in Go's names (default: this machine's)")
+	flags.StringVar(
+		&img.Architecture,
+		"arch",
+		"",
+		"machine type of the binaries, in Go's names (default: this machine's)",
+	)
 	flags.StringVar((*string)(&img.Compression), "compression", "", "gzip, or empty for none")
 	flags.Func("file", "path in the image=file or directory here; may be repeated", func(value string) error {
 		path, source, found := strings.Cut(value, "=")
