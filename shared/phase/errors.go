@@ -29,7 +29,7 @@ type WaitError struct {
 }
 
 // Error makes WaitError an error.
-func (e *WaitError) Error() string { return "waiting: " + e.Message }
+func (e *WaitError) Error() string { return e.Message }
 
 // Waiting returns a WaitError.
 func Waiting(reason, message string, after time.Duration) error {
