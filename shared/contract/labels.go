@@ -23,6 +23,13 @@ const (
 	RenderVersionAnnotation = "k0smotron.io/render-version"
 	// ConfigHashAnnotation is on pod templates: the hash of mounted node-local configuration, so that a change rolls.
 	ConfigHashAnnotation = "k0smotron.io/config-hash"
+	// EndpointSourceAnnotation is on the Secret with a hosted control plane's configuration: "Node" when the endpoint is
+	// the address of a node of the management cluster.
+	EndpointSourceAnnotation = "k0smotron.io/endpoint-source"
+	// AppliedConfigAnnotation is beside it: the fingerprint of the cluster-wide configuration applied last.
+	AppliedConfigAnnotation = "k0smotron.io/applied-cluster-config"
+	// RestartedAnnotation is on pod templates: the day on which pods had to be restarted to renew certificates.
+	RestartedAnnotation = "k0smotron.io/restarted"
 	// CertificatesHashAnnotation is on pod templates: the fingerprint of mounted certificates, so that a renewal rolls.
 	CertificatesHashAnnotation = "k0smotron.io/certificates-hash"
 )
