@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 
 	"sigs.k8s.io/yaml"
 )
@@ -20,12 +21,6 @@ const clusterName = "k0s"
 
 // maxKubeconfig bounds what Decode unpacks; a real one has about 2 KiB.
 const maxKubeconfig = 1 << 20
-
-// users are the names by which k0s tells the roles apart.
-var users = map[Role]string{
-	Worker:     "kubelet-bootstrap",
-	Controller: "controller-bootstrap",
-}
 
 // Join is everything a machine needs to know to join.
 type Join struct {
@@ -83,7 +78,7 @@ func Decode(text string) (Join, error) {
 
 // check refuses what k0s would refuse, later and on the machine.
 func (j Join) check() error {
-	if _, known := users[j.Role]; !known {
+	if j.Role != Worker && j.Role != Controller {
 		return fmt.Errorf("role %q is neither %s nor %s", j.Role, Worker, Controller)
 	}
 	if _, err := Parse(j.Token.String()); err != nil {
@@ -100,11 +95,14 @@ func checkURL(text string) error {
 	if err != nil {
 		return fmt.Errorf("reading URL: %w", err)
 	}
-	if parsed.Scheme != "https" || parsed.Hostname() == "" {
+	if parsed.Scheme != "https" || parsed.Hostname() == "" || strings.ContainsFunc(text, notPrintable) {
 		return fmt.Errorf("URL %q is not of the form https://host:port", text)
 	}
 	return nil
 }
+
+// notPrintable finds what a URL does not contain and YAML may change.
+func notPrintable(character rune) bool { return character <= ' ' || character >= 0x7f }
 
 func compress(plain []byte) ([]byte, error) {
 	var packed bytes.Buffer

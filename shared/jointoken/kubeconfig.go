@@ -7,6 +7,12 @@ import (
 	"fmt"
 )
 
+// The user names by which k0s tells the roles apart.
+const (
+	workerUser     = "kubelet-bootstrap"
+	controllerUser = "controller-bootstrap"
+)
+
 // kubeconfig is the part of a kubeconfig that a join token carries. It is
 // spelled out here, and not taken from client-go, so that what k0s reads has
 // one fixed shape whatever client-go adds to its own types.
@@ -51,7 +57,7 @@ type credential struct {
 }
 
 func (j Join) kubeconfig() kubeconfig {
-	user := users[j.Role]
+	user := userOf(j.Role)
 	return kubeconfig{
 		APIVersion:     "v1",
 		Kind:           "Config",
@@ -95,11 +101,20 @@ func (k kubeconfig) check() error {
 	return nil
 }
 
-func roleOf(user string) (Role, error) {
-	for role, name := range users {
-		if name == user {
-			return role, nil
-		}
+func userOf(role Role) string {
+	if role == Controller {
+		return controllerUser
 	}
-	return "", fmt.Errorf("its user %q is neither %s nor %s", user, users[Worker], users[Controller])
+	return workerUser
+}
+
+func roleOf(user string) (Role, error) {
+	switch user {
+	case workerUser:
+		return Worker, nil
+	case controllerUser:
+		return Controller, nil
+	default:
+		return "", fmt.Errorf("its user %q is neither %s nor %s", user, workerUser, controllerUser)
+	}
 }
