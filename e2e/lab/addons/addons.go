@@ -57,6 +57,10 @@ func All(p layout.Paths, labController string) []Addon {
 
 // Render gives the objects of an addon as YAML documents.
 func (a Addon) Render(p layout.Paths) (string, error) {
+	key, err := images.Key(a.Image)
+	if err != nil {
+		return "", err
+	}
 	var documents []string
 	for _, name := range a.manifests {
 		parsed, err := template.New(name).Option("missingkey=error").ParseFS(manifests, "manifests/"+name)
@@ -65,7 +69,7 @@ func (a Addon) Render(p layout.Paths) (string, error) {
 		}
 		var out bytes.Buffer
 		err = parsed.Execute(&out, map[string]string{
-			"Image": a.Image.Name, "Volumes": p.Volumes(), "DNSServiceIP": layout.DNSServiceIP,
+			"Image": a.Image.Name, "Build": key, "Volumes": p.Volumes(), "DNSServiceIP": layout.DNSServiceIP,
 			"ClusterDomain": layout.ClusterDomain,
 		})
 		if err != nil {

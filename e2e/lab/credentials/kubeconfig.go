@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/k0smotron/k0smotron/e2e/lab/layout"
 )
 
 // EnsureKubeconfig writes a kubeconfig that holds the pair called name to path, making the pair if need be.
@@ -23,10 +25,7 @@ func (a *Authority) EnsureKubeconfig(path, server, name string, s Subject) error
 	if err != nil {
 		return fmt.Errorf("encoding kubeconfig of %s: %w", name, err)
 	}
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		return fmt.Errorf("writing kubeconfig of %s: %w", name, err)
-	}
-	return nil
+	return layout.Write(path, content, 0o600)
 }
 
 func (a *Authority) kubeconfig(server, name string) (*clientcmdapi.Config, error) {

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,9 +33,9 @@ func Program(name, binary, user string) image.Image {
 
 // Ensure builds an image unless the cache has it and imports it unless it has been.
 func Ensure(ctx context.Context, p layout.Paths, img image.Image) error {
-	key, err := keyOf(img)
+	key, err := Key(img)
 	if err != nil {
-		return fmt.Errorf("building image %s: %w", img.Name, err)
+		return err
 	}
 	base := archiveBase(img.Name)
 	archive := filepath.Join(p.Images(), base+"-"+key+".tar")
@@ -88,21 +89,25 @@ func Import(ctx context.Context, p layout.Paths, archive string) error {
 	return nil
 }
 
-// keyOf changes when the image would: with its description, and with size or time of a source.
-func keyOf(img image.Image) (string, error) {
+// Key changes when the image would: with its description or the content of a source, which is a file.
+func Key(img image.Image) (string, error) {
 	h := sha256.New()
 	if err := json.NewEncoder(h).Encode(img); err != nil {
-		return "", err
+		return "", fmt.Errorf("describing image %s: %w", img.Name, err)
 	}
 	for _, file := range img.Files {
 		if file.Source == "" {
 			continue
 		}
-		info, err := os.Stat(file.Source)
+		source, err := os.Open(file.Source)
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("reading source of image %s: %w", img.Name, err)
 		}
-		fmt.Fprintln(h, info.Size(), info.ModTime().UnixNano())
+		_, err = io.Copy(h, source)
+		_ = source.Close()
+		if err != nil {
+			return "", fmt.Errorf("reading source of image %s: %w", img.Name, err)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil))[:12], nil
 }

@@ -98,7 +98,12 @@ func (p Paths) Config() string { return filepath.Join(p.State, "config") }
 func (p Paths) Volumes() string { return filepath.Join(p.State, "volumes") }
 
 // ContainerdSocket is the socket of the lab's own containerd.
-func (p Paths) ContainerdSocket() string { return filepath.Join(p.Run, "containerd", "containerd.sock") }
+func (p Paths) ContainerdSocket() string {
+	return filepath.Join(p.Run, "containerd", "containerd.sock")
+}
+
+// MountNamespace is the file that keeps the mount namespace of containerd and the kubelet.
+func (p Paths) MountNamespace() string { return filepath.Join(p.Run, "namespace", "mnt") }
 
 // ClusterctlConfig is what `clusterctl --config` takes.
 func (p Paths) ClusterctlConfig() string { return filepath.Join(p.State, "clusterctl.yaml") }

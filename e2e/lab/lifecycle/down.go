@@ -3,12 +3,10 @@
 package lifecycle
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,41 +93,19 @@ func (l *Lab) leftovers() ([]string, error) {
 	return append(pids, shims...), err
 }
 
-// unmount takes away every mount below the lab's directories, the last made first.
 func (l *Lab) unmount(context.Context) (string, error) {
-	table, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return "", fmt.Errorf("reading mounts: %w", err)
+	if err := host.NewMountNamespace(l.Paths).Remove(); err != nil {
+		return "", err
 	}
-	defer table.Close()
-	var mounts []string
-	for lines := bufio.NewScanner(table); lines.Scan(); {
-		if target, ours := mountTarget(lines.Text(), l.Paths.State, l.Paths.Run); ours {
-			mounts = append(mounts, target)
+	count := 0
+	for _, dir := range []string{l.Paths.State, l.Paths.Run} {
+		unmounted, err := host.Unmount(dir)
+		if err != nil {
+			return "", err
 		}
+		count += unmounted
 	}
-	slices.Reverse(mounts)
-	for _, target := range mounts {
-		if err := syscall.Unmount(target, syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) {
-			return "", fmt.Errorf("unmounting %s: %w", target, err)
-		}
-	}
-	return fmt.Sprintf("%d mounts", len(mounts)), nil
-}
-
-// mountTarget reads the mount point of a line of mountinfo and says whether it is below one of the directories.
-func mountTarget(line string, dirs ...string) (string, bool) {
-	fields := strings.Fields(line)
-	if len(fields) < 5 {
-		return "", false
-	}
-	target := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(fields[4])
-	for _, dir := range dirs {
-		if strings.HasPrefix(target, dir+"/") {
-			return target, true
-		}
-	}
-	return "", false
+	return fmt.Sprintf("%d mounts", count), nil
 }
 
 func removeCgroups(context.Context) (string, error) {
@@ -143,20 +119,7 @@ func disconnect(ctx context.Context) (string, error) {
 	return layout.Bridge, network.RemoveBridge(ctx)
 }
 
-// removeFiles also clears what the kubelet puts outside its own directory: links to the logs of containers.
 func (l *Lab) removeFiles(context.Context) (string, error) {
-	const links = "/var/log/containers"
-	entries, err := os.ReadDir(links)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("reading %s: %w", links, err)
-	}
-	for _, entry := range entries {
-		target, err := os.Readlink(filepath.Join(links, entry.Name()))
-		if err == nil && strings.HasPrefix(target, l.Paths.State+"/") {
-			_ = os.Remove(filepath.Join(links, entry.Name()))
-		}
-	}
-	_ = os.Remove(links) // only if nothing else is in it
 	for _, dir := range []string{l.Paths.Run, l.Paths.State} {
 		if err := os.RemoveAll(dir); err != nil {
 			return "", fmt.Errorf("removing files: %w", err)

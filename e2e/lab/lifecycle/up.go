@@ -114,10 +114,8 @@ func (l *Lab) configure(context.Context) (string, error) {
 	if err := mgmt.WriteConfig(l.Paths); err != nil {
 		return "", err
 	}
-	for _, dir := range []string{l.Paths.Volumes(), filepath.Join(l.Paths.Logs(), "pods")} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return "", fmt.Errorf("creating directory: %w", err)
-		}
+	if err := os.MkdirAll(l.Paths.Volumes(), 0o755); err != nil {
+		return "", fmt.Errorf("creating directory: %w", err)
 	}
 	return l.Paths.Kubeconfig(), mgmt.WriteCredentials(l.Paths, l.Clock)
 }
@@ -130,6 +128,9 @@ func (l *Lab) startAPIServer(ctx context.Context) (string, error) {
 }
 
 func (l *Lab) startContainerd(ctx context.Context) (string, error) {
+	if err := host.NewMountNamespace(l.Paths).Ensure(ctx); err != nil {
+		return "", err
+	}
 	if err := mgmt.Start(ctx, l.Paths, mgmt.Containerd(l.Paths)); err != nil {
 		return "", err
 	}

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
-	"os"
 	"path/filepath"
 	"text/template"
 
@@ -72,12 +71,8 @@ func WriteConfig(p layout.Paths) error {
 		return err
 	}
 	for name, content := range rendered {
-		path := filepath.Join(p.Config(), name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return fmt.Errorf("creating configuration directory: %w", err)
-		}
-		if err := os.WriteFile(path, content, 0o644); err != nil {
-			return fmt.Errorf("writing configuration: %w", err)
+		if err := layout.Write(filepath.Join(p.Config(), name), content, 0o644); err != nil {
+			return err
 		}
 	}
 	return nil

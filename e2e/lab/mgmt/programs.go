@@ -101,21 +101,21 @@ func Scheduler(p layout.Paths) process.Spec {
 // Containerd is the lab's own, with its own root, state and socket.
 func Containerd(p layout.Paths) process.Spec {
 	config := filepath.Join(p.Config(), "containerd.toml")
-	return inMgmt("containerd", []string{"/usr/bin/containerd", "--config=" + config}, config)
+	return inMgmt("containerd", inMounts(p, "/usr/bin/containerd", "--config="+config), config)
 }
 
 // Kubelet makes this machine a node of the cluster.
 func Kubelet(p layout.Paths) process.Spec {
 	config, clients := filepath.Join(p.Config(), "kubelet.yaml"), kubeconfig(p, "kubelet")
-	return inMgmt("kubelet", []string{
+	return inMgmt("kubelet", inMounts(p,
 		p.Kubernetes("kubelet"),
-		"--config=" + config,
-		"--kubeconfig=" + clients,
-		"--root-dir=" + filepath.Join(p.State, "kubelet"),
-		"--cert-dir=" + filepath.Join(p.State, "kubelet", "pki"),
-		"--hostname-override=" + layout.NodeName,
-		"--node-ip=" + layout.MgmtIP,
-	}, config, clients)
+		"--config="+config,
+		"--kubeconfig="+clients,
+		"--root-dir="+filepath.Join(p.State, "kubelet"),
+		"--cert-dir="+filepath.Join(p.State, "kubelet", "pki"),
+		"--hostname-override="+layout.NodeName,
+		"--node-ip="+layout.MgmtIP,
+	), config, clients)
 }
 
 // KubeProxy runs in iptables mode: ipvs is not in every kernel.
@@ -129,6 +129,11 @@ func Programs(p layout.Paths) []process.Spec {
 	return []process.Spec{
 		Etcd(p), APIServer(p), Containerd(p), ControllerManager(p), Scheduler(p), Kubelet(p), KubeProxy(p),
 	}
+}
+
+// inMounts runs a program in the mount namespace that containerd and the kubelet share.
+func inMounts(p layout.Paths, args ...string) []string {
+	return append([]string{"nsenter", "--mount=" + p.MountNamespace(), "--"}, args...)
 }
 
 func inMgmt(name string, args []string, inputs ...string) process.Spec {

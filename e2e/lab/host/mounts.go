@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/k0smotron/k0smotron/e2e/lab/command"
+	"github.com/k0smotron/k0smotron/e2e/lab/layout"
+)
+
+// MountNamespace keeps what containerd and the kubelet mount, and what they write to places nobody can configure,
+// away from the host. It ends with Remove, and all its mounts with it.
+type MountNamespace struct {
+	paths layout.Paths
+}
+
+// NewMountNamespace is the mount namespace of one lab.
+func NewMountNamespace(p layout.Paths) MountNamespace { return MountNamespace{paths: p} }
+
+// fixedPlaces are directories that are compiled into containerd, libcni and the kubelet. On a host with a kubelet of
+// its own the second one would empty the first one's.
+func fixedPlaces() []string {
+	return []string{"/run/containerd", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods"}
+}
+
+// Ensure makes the namespace with a directory of the lab bound over each fixed place.
+func (m MountNamespace) Ensure(ctx context.Context) error {
+	mounts, err := mountsBelow(m.holder())
+	if err != nil || slices.Contains(mounts, m.paths.MountNamespace()) {
+		return err
+	}
+	if err := m.makePlaces(); err != nil {
+		return err
+	}
+	if len(mounts) == 0 { // the file of a namespace can only be mounted below a private mount
+		if err := command.Run(ctx, "mount", "--bind", "--make-private", m.holder(), m.holder()); err != nil {
+			return err
+		}
+	}
+	script := []string{"set -e"}
+	for _, place := range fixedPlaces() {
+		script = append(script, fmt.Sprintf("mount --bind %s %s", m.private(place), place))
+	}
+	return command.Run(ctx, "unshare", "--mount="+m.paths.MountNamespace(), "--propagation=slave", "sh", "-c",
+		strings.Join(script, "\n"))
+}
+
+// Remove ends the namespace. No process may be left in it.
+func (m MountNamespace) Remove() error {
+	if _, err := Unmount(m.holder()); err != nil {
+		return err
+	}
+	return m.removePlaces()
+}
+
+// holder is the private mount that holds the namespace's file.
+func (m MountNamespace) holder() string { return filepath.Dir(m.paths.MountNamespace()) }
+
+// private is the lab's own directory for a fixed place.
+func (m MountNamespace) private(place string) string {
+	if place == "/var/log/pods" {
+		return filepath.Join(m.paths.Logs(), "pods") // people read these
+	}
+	return filepath.Join(m.paths.Run, "places", strings.ReplaceAll(strings.Trim(place, "/"), "/", "-"))
+}
+
+// made lists the fixed places the host did not have.
+func (m MountNamespace) made() string { return filepath.Join(m.paths.State, "made-directories") }
+
+func (m MountNamespace) makePlaces() error {
+	var made []string
+	for _, place := range fixedPlaces() {
+		if _, err := os.Stat(place); errors.Is(err, os.ErrNotExist) {
+			made = append(made, place)
+		}
+	}
+	if err := layout.Write(m.made(), []byte(strings.Join(made, "\n")), 0o644); err != nil {
+		return err
+	}
+	for _, place := range fixedPlaces() {
+		for _, dir := range []string{place, m.private(place)} {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return fmt.Errorf("creating directory: %w", err)
+			}
+		}
+	}
+	return layout.Write(m.paths.MountNamespace(), nil, 0o600)
+}
+
+// removePlaces removes the directories that makePlaces made, unless somebody else uses them by now.
+func (m MountNamespace) removePlaces() error {
+	content, err := os.ReadFile(m.made())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("reading which directories were made: %w", err)
+	}
+	for _, place := range strings.Fields(string(content)) {
+		err := os.Remove(place)
+		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTEMPTY) {
+			return fmt.Errorf("removing directory: %w", err)
+		}
+	}
+	return nil
+}
+
+// mountsBelow lists the mount points of this process at or below dir, in the order in which they were made.
+func mountsBelow(dir string) ([]string, error) {
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, fmt.Errorf("reading mounts: %w", err)
+	}
+	return parseMounts(string(table), dir), nil
+}
+
+// parseMounts reads mountinfo, whose fifth field is the mount point with blanks written as octal numbers.
+func parseMounts(table, dir string) []string {
+	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+	var found []string
+	for line := range strings.Lines(table) {
+		fields := strings.Fields(line)
+		if len(fields) < 5 {
+			continue
+		}
+		target := unescape.Replace(fields[4])
+		if target == dir || strings.HasPrefix(target, dir+"/") {
+			found = append(found, target)
+		}
+	}
+	return found
+}
+
+// Unmount takes away all mounts below dir, the last made first.
+func Unmount(dir string) (int, error) {
+	mounts, err := mountsBelow(dir)
+	if err != nil {
+		return 0, err
+	}
+	slices.Reverse(mounts)
+	for _, target := range mounts {
+		if err := syscall.Unmount(target, syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) {
+			return 0, fmt.Errorf("unmounting %s: %w", target, err)
+		}
+	}
+	return len(mounts), nil
+}
