@@ -25,8 +25,9 @@ const (
 	// EndpointReadyCondition is True while the address that machines use is known and leads here.
 	EndpointReadyCondition = "EndpointReady"
 
-	// ClusterConfigReconciledCondition is k0s's own verdict about the cluster-wide part of k0sConfig.
-	ClusterConfigReconciledCondition = "ClusterConfigReconciled"
+	// ConfigurationAppliedCondition is True while the configuration of k0s is what the spec asks for. It ends with k0s's
+	// own verdict about the cluster-wide part.
+	ConfigurationAppliedCondition = "ConfigurationApplied"
 
 	// RollingOutCondition is True while a pod is being replaced because its inputs changed.
 	RollingOutCondition = clusterv1.RollingOutCondition

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package hosted reaches the API servers of hosted control planes directly, with the kubeconfigs we signed. It never goes
+// through Cluster API's cluster cache: that connects only once the infrastructure is provisioned, and infrastructure
+// may wait for the endpoint that we publish after having reached the API server.
+package hosted
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k0smotron/k0smotron/shared/workload"
+)
+
+// Where k0s keeps the cluster-wide configuration.
+const (
+	configName      = "k0s"
+	configNamespace = "kube-system"
+	configKind      = "ClusterConfig"
+
+	reasonReconciled    = "SuccessfulReconcile"
+	reasonNotReconciled = "FailedReconciling"
+)
+
+// Access is a control plane and the key to it.
+type Access struct {
+	// Cluster is the namespace and name of the Cluster.
+	Cluster client.ObjectKey
+	// Kubeconfig is an admin kubeconfig that leads to the address machines use.
+	Kubeconfig []byte
+}
+
+// Verdict is what k0s says about its configuration.
+type Verdict string
+
+const (
+	// VerdictUnknown: nothing yet.
+	VerdictUnknown Verdict = ""
+	// VerdictReconciled: it is in effect.
+	VerdictReconciled Verdict = "Reconciled"
+	// VerdictRefused: it is not.
+	VerdictRefused Verdict = "Refused"
+)
+
+// Opinion is a verdict with what k0s says about it.
+type Opinion struct {
+	// Verdict is the verdict.
+	Verdict Verdict
+	// Message is k0s's own text.
+	Message string
+}
+
+// Clusters reaches hosted control planes.
+type Clusters struct {
+	pool       *workload.Pool
+	fieldOwner string
+}
+
+// New returns access to hosted control planes. Objects in them are written as fieldOwner.
+func New(pool *workload.Pool, fieldOwner string) *Clusters {
+	return &Clusters{pool: pool, fieldOwner: fieldOwner}
+}
+
+// Ready asks the API server whether it is ready.
+func (c *Clusters) Ready(ctx context.Context, access Access) workload.Evidence {
+	direct, err := c.pool.Get(access.Cluster, access.Kubeconfig)
+	if err != nil {
+		return workload.Evidence{Message: err.Error()}
+	}
+	return direct.Probe(ctx, "/readyz")
+}
+
+// Forget closes the connections to a control plane that is gone.
+func (c *Clusters) Forget(cluster client.ObjectKey) { c.pool.Forget(cluster) }
+
+// ApplyConfig applies the cluster-wide configuration: fields that are no longer in it are removed again. It answers
+// false while k0s does not serve its kind yet.
+func (c *Clusters) ApplyConfig(ctx context.Context, access Access, config *unstructured.Unstructured) (bool, error) {
+	workloadClient, err := c.client(access)
+	if err != nil {
+		return false, err
+	}
+	// The force is needed: k0s itself writes the object at its first start.
+	err = workloadClient.Apply(ctx, client.ApplyConfigurationFromUnstructured(config.DeepCopy()),
+		client.FieldOwner(c.fieldOwner), client.ForceOwnership)
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("applying ClusterConfig %s/%s: %w", configNamespace, configName, err)
+	}
+	return true, nil
+}
+
+// Opinion tells what k0s says about the configuration that we applied last.
+func (c *Clusters) Opinion(ctx context.Context, access Access, group schema.GroupVersion) (Opinion, error) {
+	workloadClient, err := c.client(access)
+	if err != nil {
+		return Opinion{}, err
+	}
+	config := &unstructured.Unstructured{}
+	config.SetGroupVersionKind(group.WithKind(configKind))
+	key := client.ObjectKey{Namespace: configNamespace, Name: configName}
+	if err := workloadClient.Get(ctx, key, config); err != nil {
+		return Opinion{}, fmt.Errorf("getting ClusterConfig %s: %w", key, err)
+	}
+	events := &corev1.EventList{}
+	err = workloadClient.List(ctx, events, client.InNamespace(configNamespace),
+		client.MatchingFields{"involvedObject.kind": configKind, "involvedObject.name": configName})
+	if err != nil {
+		return Opinion{}, fmt.Errorf("listing events of ClusterConfig %s: %w", key, err)
+	}
+	return latest(events.Items, lastWrite(config, c.fieldOwner)), nil
+}
+
+func (c *Clusters) client(access Access) (client.Client, error) {
+	direct, err := c.pool.Get(access.Cluster, access.Kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the hosted cluster: %w", err)
+	}
+	return direct.Client()
+}
+
+// lastWrite is when a field owner last changed an object.
+func lastWrite(object client.Object, fieldOwner string) time.Time {
+	var last time.Time
+	for _, entry := range object.GetManagedFields() {
+		if entry.Manager == fieldOwner && entry.Time != nil && entry.Time.After(last) {
+			last = entry.Time.Time
+		}
+	}
+	return last
+}
+
+// latest is the newest verdict that is not older than since.
+func latest(events []corev1.Event, since time.Time) Opinion {
+	var (
+		opinion Opinion
+		newest  = since.Truncate(time.Second)
+	)
+	for i := range events {
+		verdict := verdictOf(events[i].Reason)
+		at := happened(&events[i])
+		if verdict == VerdictUnknown || at.Before(newest) {
+			continue
+		}
+		newest = at
+		opinion = Opinion{Verdict: verdict, Message: strings.TrimSpace(events[i].Message)}
+	}
+	return opinion
+}
+
+func verdictOf(reason string) Verdict {
+	switch reason {
+	case reasonReconciled:
+		return VerdictReconciled
+	case reasonNotReconciled:
+		return VerdictRefused
+	default:
+		return VerdictUnknown
+	}
+}
+
+// happened is the last time of an event, whichever of the two event interfaces wrote it.
+func happened(event *corev1.Event) time.Time {
+	times := []metav1.Time{event.LastTimestamp, metav1.NewTime(event.EventTime.Time), event.CreationTimestamp}
+	if event.Series != nil {
+		times = append(times, metav1.NewTime(event.Series.LastObservedTime.Time))
+	}
+	var last time.Time
+	for _, t := range times {
+		if t.After(last) {
+			last = t.Time
+		}
+	}
+	return last
+}
