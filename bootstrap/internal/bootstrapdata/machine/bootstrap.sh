@@ -24,176 +24,176 @@ binary='' unit='' joined_file='' token_file='' state_dir='' marker='' sentinel='
 download_url='' checksums_url='' checksums_name='' sha256='' sha256_listed=''
 
 say() {
-	echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $*"
+  echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $*"
 }
 
 fail() {
-	say "error: $*"
-	exit 1
+  say "error: $*"
+  exit 1
 }
 
 # machine_arch prints the name that k0s releases have for this architecture.
 machine_arch() {
-	case $(uname -m) in
-	x86_64 | amd64) echo amd64 ;;
-	aarch64 | arm64) echo arm64 ;;
-	arm*) echo arm ;;
-	*) uname -m ;;
-	esac
+  case $(uname -m) in
+  x86_64 | amd64) echo amd64 ;;
+  aarch64 | arm64) echo arm64 ;;
+  arm*) echo arm ;;
+  *) uname -m ;;
+  esac
 }
 
 read_parameters() {
-	while IFS= read -r line; do
-		value=${line#*=}
-		case ${line%%=*} in
-		binary) binary=$value ;;
-		unit) unit=$value ;;
-		joined_file) joined_file=$value ;;
-		token_file) token_file=$value ;;
-		state_dir) state_dir=$value ;;
-		marker) marker=$value ;;
-		sentinel) sentinel=$value ;;
-		log) log=$value ;;
-		download_url) download_url=$value ;;
-		checksums_url) checksums_url=$value ;;
-		checksums_name) checksums_name=$value ;;
-		"sha256_$arch") sha256=$value sha256_listed=yes ;;
-		sha256_*) sha256_listed=yes ;;
-		*) fail "unknown parameter: $line" ;;
-		esac
-	done <"$here/parameters"
+  while IFS= read -r line; do
+    value=${line#*=}
+    case ${line%%=*} in
+    binary) binary=$value ;;
+    unit) unit=$value ;;
+    joined_file) joined_file=$value ;;
+    token_file) token_file=$value ;;
+    state_dir) state_dir=$value ;;
+    marker) marker=$value ;;
+    sentinel) sentinel=$value ;;
+    log) log=$value ;;
+    download_url) download_url=$value ;;
+    checksums_url) checksums_url=$value ;;
+    checksums_name) checksums_name=$value ;;
+    "sha256_$arch") sha256=$value sha256_listed=yes ;;
+    sha256_*) sha256_listed=yes ;;
+    *) fail "unknown parameter: $line" ;;
+    esac
+  done <"$here/parameters"
 }
 
 # remember makes $1 exist for good, and whatever was written before it.
 remember() {
-	sync
-	: >"$1"
-	sync
+  sync
+  : >"$1"
+  sync
 }
 
 # once runs the command after the name $1, unless it was done before.
 once() {
-	step=$1
-	shift
-	[ ! -e "$state_dir/$step" ] || return 0
-	say "$step: begins"
-	"$@"
-	remember "$state_dir/$step"
-	say "$step: done"
+  step=$1
+  shift
+  [ ! -e "$state_dir/$step" ] || return 0
+  say "$step: begins"
+  "$@"
+  remember "$state_dir/$step"
+  say "$step: done"
 }
 
 run_commands() {
-	for script in "$here/$1"/*.sh; do
-		[ -e "$script" ] || continue
-		name=${script##*/}
-		once "$1-${name%.sh}" sh "$script"
-	done
+  for script in "$here/$1"/*.sh; do
+    [ -e "$script" ] || continue
+    name=${script##*/}
+    once "$1-${name%.sh}" sh "$script"
+  done
 }
 
 # with_arch prints $1 with every {arch} replaced.
 with_arch() {
-	rest=$1
-	while [ "$rest" != "${rest#*\{arch\}}" ]; do
-		printf '%s' "${rest%%\{arch\}*}$arch"
-		rest=${rest#*\{arch\}}
-	done
-	printf '%s' "$rest"
+  rest=$1
+  while [ "$rest" != "${rest#*\{arch\}}" ]; do
+    printf '%s' "${rest%%\{arch\}*}$arch"
+    rest=${rest#*\{arch\}}
+  done
+  printf '%s' "$rest"
 }
 
 # get downloads the URL $1 to the file $2. A transfer that stalls is given up.
 get() {
-	if command -v curl >/dev/null 2>&1; then
-		curl --fail --silent --show-error --location --globoff \
-			--connect-timeout 30 --speed-limit 1 --speed-time 60 --output "$2" "$1"
-	elif command -v wget >/dev/null 2>&1; then
-		wget -q -T 60 -O "$2" "$1"
-	else
-		say "neither curl nor wget is installed"
-		return 1
-	fi
+  if command -v curl >/dev/null 2>&1; then
+    curl --fail --silent --show-error --location --globoff \
+      --connect-timeout 30 --speed-limit 1 --speed-time 60 --output "$2" "$1"
+  elif command -v wget >/dev/null 2>&1; then
+    wget -q -T 60 -O "$2" "$1"
+  else
+    say "neither curl nor wget is installed"
+    return 1
+  fi
 }
 
 # find_checksum sets sha256 from the checksums published beside the binary.
 # Like everything that runs inside of a condition it cannot rely on set -e.
 find_checksum() {
-	get "$checksums_url" "$binary.sums" || return 1
-	while read -r sum name; do
-		[ "${name#\*}" != "$(with_arch "$checksums_name")" ] || sha256=$sum
-	done <"$binary.sums"
-	rm -f "$binary.sums"
-	[ -n "$sha256" ] || {
-		say "no checksum of $(with_arch "$checksums_name") in $checksums_url"
-		return 1
-	}
+  get "$checksums_url" "$binary.sums" || return 1
+  while read -r sum name; do
+    [ "${name#\*}" != "$(with_arch "$checksums_name")" ] || sha256=$sum
+  done <"$binary.sums"
+  rm -f "$binary.sums"
+  [ -n "$sha256" ] || {
+    say "no checksum of $(with_arch "$checksums_name") in $checksums_url"
+    return 1
+  }
 }
 
 # download leaves a checked binary in $binary.new, or returns 1.
 download() {
-	[ -z "$checksums_url" ] || find_checksum || return 1
-	say "downloading $(with_arch "$download_url")"
-	get "$(with_arch "$download_url")" "$binary.new" || return 1
-	[ -n "$sha256" ] || return 0
-	sum=$(sha256sum "$binary.new") || return 1
-	[ "${sum%% *}" = "$sha256" ] || {
-		say "wrong checksum: the download has ${sum%% *}, expected is $sha256"
-		return 1
-	}
+  [ -z "$checksums_url" ] || find_checksum || return 1
+  say "downloading $(with_arch "$download_url")"
+  get "$(with_arch "$download_url")" "$binary.new" || return 1
+  [ -n "$sha256" ] || return 0
+  sum=$(sha256sum "$binary.new") || return 1
+  [ "${sum%% *}" = "$sha256" ] || {
+    say "wrong checksum: the download has ${sum%% *}, expected is $sha256"
+    return 1
+  }
 }
 
 fetch_k0s() {
-	if [ -n "$sha256_listed" ] && [ -z "$sha256" ]; then
-		fail "no checksum for $arch is listed in downloadOptions.checksums"
-	fi
-	mkdir -p "${binary%/*}"
-	delay=5
-	until download; do
-		rm -f "$binary.new"
-		say "the download failed, next try in $delay s"
-		sleep "$delay"
-		delay=$((delay < 60 ? delay * 2 : 120))
-	done
-	chmod 0755 "$binary.new"
-	sync
-	mv -f "$binary.new" "$binary"
+  if [ -n "$sha256_listed" ] && [ -z "$sha256" ]; then
+    fail "no checksum for $arch is listed in downloadOptions.checksums"
+  fi
+  mkdir -p "${binary%/*}"
+  delay=5
+  until download; do
+    rm -f "$binary.new"
+    say "the download failed, next try in $delay s"
+    sleep "$delay"
+    delay=$((delay < 60 ? delay * 2 : 120))
+  done
+  chmod 0755 "$binary.new"
+  sync
+  mv -f "$binary.new" "$binary"
 }
 
 install_k0s() {
-	[ -x "$binary" ] || fail "$binary does not exist or is not executable"
-	set --
-	while IFS= read -r argument; do
-		set -- "$@" "$argument"
-	done <"$here/k0s-arguments"
-	"$binary" "$@"
+  [ -x "$binary" ] || fail "$binary does not exist or is not executable"
+  set --
+  while IFS= read -r argument; do
+    set -- "$@" "$argument"
+  done <"$here/k0s-arguments"
+  "$binary" "$@"
 }
 
 # wait_until_joined returns when the kubelet holds its own credentials and k0s
 # runs. k0s retries by itself for as long as it takes.
 wait_until_joined() {
-	systemctl start "$unit"
-	say "waiting until the node has joined"
-	until [ -s "$joined_file" ] && systemctl is-active --quiet "$unit"; do
-		sleep 2
-	done
-	# k0s does not read the token again once the kubelet has credentials.
-	rm -f "$token_file"
+  systemctl start "$unit"
+  say "waiting until the node has joined"
+  until [ -s "$joined_file" ] && systemctl is-active --quiet "$unit"; do
+    sleep 2
+  done
+  # k0s does not read the token again once the kubelet has credentials.
+  rm -f "$token_file"
 }
 
 bootstrap() {
-	mkdir -p "$state_dir"
-	run_commands pre-k0s
-	[ -z "$download_url" ] || once download fetch_k0s
-	once install install_k0s
-	once join wait_until_joined
-	run_commands post-k0s
-	remember "$marker"
-	say "this machine is a k0s node"
+  mkdir -p "$state_dir"
+  run_commands pre-k0s
+  [ -z "$download_url" ] || once download fetch_k0s
+  once install install_k0s
+  once join wait_until_joined
+  run_commands post-k0s
+  remember "$marker"
+  say "this machine is a k0s node"
 }
 
 # report_success tells Cluster API. The file is on a file system that does not
 # outlive a boot.
 report_success() {
-	mkdir -p "${sentinel%/*}"
-	echo success >"$sentinel"
+  mkdir -p "${sentinel%/*}"
+  echo success >"$sentinel"
 }
 
 arch=$(machine_arch)
