@@ -96,30 +96,41 @@ dist: ## Build components, images and charts of all providers into dist/.
 image: ## Build the image archives alone.
 	@$(STEP) "images" .github/tools/dist image
 
-##@ A real cluster on this machine (Linux, root)
+##@ A real cluster on this machine (Linux, root, apt)
+
+LAB := cd e2e && go run ./lab
+
+lab-check:
+	@.github/tools/lab-check
+
+.PHONY: programs
+programs: ## Build Kubernetes, etcd and what else the lab runs, where it is not in the cache yet.
+	@$(STEP) "programs" .github/tools/build binaries kubernetes etcd konnectivity coredns capi certmanager >/dev/null
 
 .PHONY: demo
-demo: ## Create a management cluster, the providers and a k0s cluster with a joined node.
-	@e2e/lab/demo up
+demo: lab-check programs dist ## Create a management cluster, the providers and a k0s cluster with a joined node.
+	@cd e2e && go run ./demo
 
 .PHONY: demo-clean
-demo-clean: ## Remove all that the demo made, but packages.
-	@e2e/lab/demo clean
+demo-clean: lab-down ## Remove all that the demo made, but packages, which it lists.
 
 .PHONY: lab-up
-lab-up: ## Create the management cluster with the providers alone.
-	@e2e/lab/lab up
+lab-up: lab-check programs dist ## Create the management cluster with the providers alone.
+	@$(LAB) up
+	@$(LAB) init
+
+.PHONY: lab-status
+lab-status: ## Tell what runs in the lab and where to look.
+	@$(LAB) status
 
 .PHONY: lab-down
 lab-down: ## Remove the management cluster and all machines.
-	@e2e/lab/lab down
+	@$(LAB) down
 
 .PHONY: lab-bench
-lab-bench: ## Measure how long a hosted control plane takes, beside k0s alone.
-	@e2e/lab/bench
+lab-bench: lab-check programs dist ## Measure how long a hosted control plane takes, beside k0s alone.
+	@cd e2e && go run ./bench
 
 .PHONY: e2e
-e2e: ## Run the scenarios in the lab.
-	@e2e/lab/e2e
-
-FORCE:
+e2e: lab-check programs dist ## Run the scenarios in the lab.
+	@$(STEP) "scenarios" sh -c 'cd e2e && go test -tags e2e -count=1 -timeout 60m -v ./scenarios/...'
