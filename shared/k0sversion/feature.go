@@ -46,6 +46,8 @@ func (f Feature) Since() []Version {
 	switch f {
 	case HostPortExternalAddress, KonnectivityExternalAddress:
 		return []Version{first(31, 13, 0), first(32, 10, 0), first(33, 6, 0), first(34, 0, 0)}
+	case UpdateProber:
+		return []Version{first(32, 10, 0), first(33, 6, 0), first(34, 0, 0)}
 	case CertificateLifetimes:
 		return []Version{first(33, 0, 0)}
 	case PrimaryAddressFamily, RawArgs, WindowsImages:
