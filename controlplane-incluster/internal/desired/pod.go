@@ -77,9 +77,10 @@ func (p pod) template() corev1.PodTemplateSpec {
 // which it could not on a Secret volume.
 func (p pod) placer() corev1.Container {
 	return corev1.Container{
-		Name:  "place",
-		Image: p.renderer.PlacerImage,
-		Args:  []string{"place", "--from=" + filesPath, "--to=" + dataDir},
+		Name:    "place",
+		Image:   p.renderer.PlacerImage,
+		Command: []string{"/manager", "place"},
+		Args:    []string{"--from=" + filesPath, "--to=" + dataDir},
 		SecurityContext: &corev1.SecurityContext{
 			// The files belong to root, as k0s expects. No capability is needed: all folders belong to root too, and files
 			// that k0s has given away are replaced, not written.
@@ -244,4 +245,3 @@ func projection(secret string, items ...corev1.KeyToPath) corev1.VolumeProjectio
 		LocalObjectReference: corev1.LocalObjectReference{Name: secret}, Items: items,
 	}}
 }
-

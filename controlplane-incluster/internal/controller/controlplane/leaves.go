@@ -25,7 +25,7 @@ type leafSecret struct {
 
 // leafPair is a leaf and the keys of a Secret that it is kept under.
 type leafPair struct {
-	leaf             pki.Leaf
+	leaf            pki.Leaf
 	certKey, keyKey string
 }
 
