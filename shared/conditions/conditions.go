@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package conditions holds the few helpers our controllers need over Cluster API's conditions package: one verb per
-// status, a summary, and the rule which conditions count as news. Lower-level access stays with Cluster API's package.
+// status and a summary. Lower-level access stays with Cluster API's package.
 package conditions
 
 import (
-	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -65,11 +64,6 @@ func Summary(target Setter, summaryType, trueReason string, of ...string) {
 	set(target, summaryType, status, text{reason, strings.Join(messages, "; ")})
 }
 
-// Same says whether two lists of conditions tell a user the same: order and transition times do not count.
-func Same(a, b []metav1.Condition) bool {
-	return slices.Equal(essence(a), essence(b))
-}
-
 type text struct{ reason, message string }
 
 func set(target Setter, conditionType string, status metav1.ConditionStatus, t text) {
@@ -92,13 +86,4 @@ func line(condition metav1.Condition) string {
 		return condition.Type + ": " + condition.Reason
 	}
 	return condition.Type + ": " + condition.Message
-}
-
-func essence(list []metav1.Condition) []string {
-	result := make([]string, 0, len(list))
-	for _, c := range list {
-		result = append(result, strings.Join([]string{c.Type, string(c.Status), c.Reason, c.Message}, "\x00"))
-	}
-	slices.Sort(result)
-	return result
 }

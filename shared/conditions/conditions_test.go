@@ -119,17 +119,3 @@ func TestSummary(t *testing.T) {
 		})
 	}
 }
-
-func TestSame(t *testing.T) {
-	t.Parallel()
-	a := metav1.Condition{Type: "A", Status: "True", Reason: "A"}
-	b := metav1.Condition{Type: "B", Status: "True", Reason: "B"}
-	later := a
-	later.LastTransitionTime = metav1.NewTime(time.Unix(1, 0))
-	changed := a
-	changed.Message = "new"
-
-	assert.True(t, conditions.Same([]metav1.Condition{a, b}, []metav1.Condition{b, later}), "order and time do not count")
-	assert.False(t, conditions.Same([]metav1.Condition{a}, []metav1.Condition{changed}))
-	assert.False(t, conditions.Same([]metav1.Condition{a}, []metav1.Condition{a, b}))
-}

@@ -15,10 +15,10 @@ import (
 func TestStableMessage(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
-		reason     string
-		first      string
-		second     string
-		want       string
+		reason string
+		first  string
+		second string
+		want   string
 	}{
 		"LocalPort": {
 			reason: "every connection has another local port",
