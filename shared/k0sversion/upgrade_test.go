@@ -88,7 +88,10 @@ func TestSupports(t *testing.T) {
 			has:   []string{"v1.36.3+k0s.1", "v1.36.3+k0s.2", "v1.36.4", "v1.37.0"},
 			lacks: []string{"v1.36.3", "v1.36.3+k0s", "v1.36.3+k0s.0", "v1.36.2+k0s.5", "v1.35.99"},
 		},
-		k0sversion.UpdateProber:            {has: []string{"v1.32.10", "v1.33.6", "v1.36.3+k0s.2"}, lacks: []string{"v1.31.14", "v1.32.8", "v1.33.5"}},
+		k0sversion.UpdateProber: {
+			has:   []string{"v1.32.10", "v1.33.6", "v1.36.3+k0s.2"},
+			lacks: []string{"v1.31.14", "v1.32.8", "v1.33.5"},
+		},
 		k0sversion.RawArgs:                 {has: []string{"v1.34.0"}, lacks: []string{"v1.33.13"}},
 		k0sversion.PrimaryAddressFamily:    {has: []string{"v1.34.0"}, lacks: []string{"v1.33.13"}},
 		k0sversion.WindowsImages:           {has: []string{"v1.34.0"}, lacks: []string{"v1.33.13"}},
@@ -117,7 +120,8 @@ func TestSinceIsOrdered(t *testing.T) {
 	t.Parallel()
 	features := []k0sversion.Feature{
 		k0sversion.HostPortExternalAddress, k0sversion.KonnectivityExternalAddress, k0sversion.AnonymousHealthAuthConfig,
-		k0sversion.PrimaryAddressFamily, k0sversion.UpdateProber, k0sversion.RawArgs, k0sversion.KineArgs, k0sversion.CertificateLifetimes,
+		k0sversion.PrimaryAddressFamily, k0sversion.UpdateProber, k0sversion.RawArgs, k0sversion.KineArgs,
+		k0sversion.CertificateLifetimes,
 		k0sversion.AddonPatches, k0sversion.KubeProxyHealthzAddress, k0sversion.WindowsImages, k0sversion.TraefikLoadBalancing,
 	}
 	for _, feature := range features {
