@@ -30,12 +30,15 @@ const (
 	KubeProxy = "quay.io/k0sproject/kube-proxy:v1.36.3-1"
 )
 
+// Hello is what the demo runs on the new cluster. It is on the machines too, since they need no registry.
+const Hello = "lab.k0smotron.io/hello:v1"
+
 // nobody runs what needs no rights. A number, since pods that must not run as root cannot check a name.
 const nobody = "65532:65532"
 
 // Programs are the binaries the images are made from.
 type Programs struct {
-	Pause, Agent, CoreDNS, KubeProxy string
+	Pause, Agent, CoreDNS, KubeProxy, Hello string
 }
 
 // DefaultPrograms finds the programs where the lab's builds put them. kube-proxy is of the Kubernetes that k0s is.
@@ -45,6 +48,7 @@ func DefaultPrograms(paths layout.Paths) Programs {
 		Agent:     paths.Bin("konnectivity", "v0.36.0", "proxy-agent"),
 		CoreDNS:   paths.Bin("coredns", layout.CoreDNSVersion, "coredns"),
 		KubeProxy: paths.Bin("kubernetes", layout.KubernetesVersion+"+k0s", "kube-proxy"),
+		Hello:     filepath.Join(paths.Cache, "bin", "lab", "hello"),
 	}
 }
 
@@ -76,6 +80,7 @@ func describe(programs Programs, firewall []image.File) []image.Image {
 		program(Pause, "/pause", programs.Pause),
 		program(Agent, "/proxy-agent", programs.Agent),
 		program(CoreDNS, "/coredns", programs.CoreDNS),
+		program(Hello, "/hello", programs.Hello),
 		{
 			Name:  KubeProxy,
 			Files: append(firewall, image.File{Path: "/usr/local/bin/kube-proxy", Source: programs.KubeProxy, Mode: 0o755}),

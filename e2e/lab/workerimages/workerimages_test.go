@@ -48,6 +48,7 @@ func TestImagesCanBeImportedUnderK0sNames(t *testing.T) {
 		Pause:     {[]string{"/pause"}, nobody},
 		Agent:     {[]string{"/proxy-agent"}, nobody},
 		CoreDNS:   {[]string{"/coredns"}, nobody},
+		Hello:     {[]string{"/hello"}, nobody},
 		KubeProxy: {nil, ""}, // privileged, and its pod names the program
 	} {
 		tag, err := name.NewTag(reference, name.StrictValidation)
@@ -103,5 +104,7 @@ func built(t *testing.T) Programs {
 		require.NoError(t, os.WriteFile(file, []byte(program), 0o600))
 		return file
 	}
-	return Programs{Pause: path("pause"), Agent: path("proxy-agent"), CoreDNS: path("coredns"), KubeProxy: path("kube-proxy")}
+	return Programs{
+		Pause: path("pause"), Agent: path("proxy-agent"), CoreDNS: path("coredns"), KubeProxy: path("kube-proxy"), Hello: path("hello"),
+	}
 }

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command machine-agent makes the lab's machines for whoever asks at its socket, and serves k0s to them.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/k0smotron/k0smotron/e2e/lab/download"
+	"github.com/k0smotron/k0smotron/e2e/lab/machine"
+	"github.com/k0smotron/k0smotron/e2e/lab/machine/agent"
+	"github.com/k0smotron/k0smotron/e2e/lab/machines"
+)
+
+func main() {
+	config := flag.String("config", "", "configuration file")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *config); err != nil {
+		fmt.Fprintln(os.Stderr, "machine-agent:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, file string) error {
+	config, err := machines.ReadConfig(file)
+	if err != nil {
+		return err
+	}
+	orders, err := agent.Listen(ctx, config.Socket)
+	if err != nil {
+		return err
+	}
+	downloads, err := (&net.ListenConfig{}).Listen(ctx, "tcp", config.Address)
+	if err != nil {
+		return fmt.Errorf("opening the download server: %w", err)
+	}
+	server := download.NewServer(config.Downloads)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return agent.Serve(ctx, orders, agent.NewHandler(machine.NewHost(config.Machine), server))
+	})
+	group.Go(func() error { return agent.Serve(ctx, downloads, server) })
+	return group.Wait()
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package machines puts together what the lab's machines are made of, and runs the program that makes them: the
+// machine agent, which also serves k0s for download. The agent is a process of the host that outlives the lab command.
+package machines
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/k0smotron/k0smotron/e2e/lab/download"
+	"github.com/k0smotron/k0smotron/e2e/lab/k0s"
+	"github.com/k0smotron/k0smotron/e2e/lab/layout"
+	"github.com/k0smotron/k0smotron/e2e/lab/machine"
+	"github.com/k0smotron/k0smotron/e2e/lab/process"
+	"github.com/k0smotron/k0smotron/e2e/lab/rootfs"
+	"github.com/k0smotron/k0smotron/e2e/lab/workerimages"
+)
+
+// DownloadAddress is where machines download k0s from, by the names that download.FileName gives.
+const DownloadAddress = layout.HostIP + ":8480"
+
+// AgentProgram is the name of the agent's binary and process.
+const AgentProgram = "machine-agent"
+
+// AgentConfig is the content of the agent's configuration file.
+type AgentConfig struct {
+	// Machine says how machines are made.
+	Machine machine.Config `json:"machine"`
+	// Socket is where the agent takes orders.
+	Socket string `json:"socket"`
+	// Address is where it serves Downloads, a map from name to file.
+	Address   string            `json:"address"`
+	Downloads map[string]string `json:"downloads"`
+}
+
+// Socket is where the agent takes orders. It has a directory to itself, which the provider's pod mounts.
+func Socket(p layout.Paths) string { return filepath.Join(p.Run, "agent", "agent.sock") }
+
+func configFile(p layout.Paths) string { return filepath.Join(p.Config(), AgentProgram+".json") }
+
+// Prepare builds what machines are made of and writes the agent's configuration. All that takes long is in the cache
+// afterwards. Progress gets a line for each step that does.
+func Prepare(ctx context.Context, p layout.Paths, binary k0s.Binary, progress io.Writer) error {
+	root, err := rootfs.Ensure(ctx, p.Cache, progress)
+	if err != nil {
+		return err
+	}
+	images, err := workerimages.Ensure(ctx, p.Images(), root, workerimages.DefaultPrograms(p))
+	if err != nil {
+		return err
+	}
+	return writeConfig(p, compose(p, binary, root, images))
+}
+
+// compose says what every machine gets. The kubelet is that of the k0s they run, for a k0s that does not embed one.
+func compose(p layout.Paths, binary k0s.Binary, root, images string) AgentConfig {
+	config := machine.DefaultConfig(p)
+	config.Rootfs = root
+	config.Images = []string{images}
+	config.Programs = []machine.Program{{
+		Source: p.Bin("kubernetes", layout.KubernetesVersion+"+k0s", "kubelet"), Path: "/usr/local/bin/kubelet",
+	}}
+	return AgentConfig{
+		Machine: config, Socket: Socket(p), Address: DownloadAddress,
+		Downloads: map[string]string{download.FileName(k0s.Version, layout.Arch()): binary.Path},
+	}
+}
+
+func writeConfig(p layout.Paths, config AgentConfig) error {
+	content, err := json.MarshalIndent(config, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing the machine agent's configuration: %w", err)
+	}
+	for _, dir := range []string{p.Config(), filepath.Dir(config.Socket)} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("making a directory of the machine agent: %w", err)
+		}
+	}
+	if err := os.WriteFile(configFile(p), content, 0o644); err != nil {
+		return fmt.Errorf("writing the machine agent's configuration: %w", err)
+	}
+	return nil
+}
+
+// ReadConfig reads a configuration file that Prepare wrote.
+func ReadConfig(path string) (AgentConfig, error) {
+	var config AgentConfig
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return config, fmt.Errorf("reading the machine agent's configuration: %w", err)
+	}
+	if err := json.Unmarshal(content, &config); err != nil {
+		return config, fmt.Errorf("reading the machine agent's configuration: %w", err)
+	}
+	return config, nil
+}
+
+// Agent is the agent as a program of the lab; binary is where it was built. It is started anew when its configuration
+// or one of the files it serves has changed, without any harm to the machines.
+func Agent(p layout.Paths, binary string) process.Spec {
+	inputs := []string{configFile(p)}
+	if config, err := ReadConfig(configFile(p)); err == nil {
+		inputs = append(inputs, slices.Sorted(maps.Values(config.Downloads))...)
+	}
+	return process.Spec{Name: AgentProgram, Args: []string{binary, "-config", configFile(p)}, Inputs: inputs}
+}
+
+// DestroyAll destroys every machine and returns their names. The agent must not run any more.
+func DestroyAll(ctx context.Context, p layout.Paths) ([]string, error) {
+	host := machine.NewHost(machine.DefaultConfig(p))
+	states, err := host.List()
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(states))
+	for _, state := range states {
+		if err := host.Destroy(ctx, state.Name); err != nil {
+			return names, err
+		}
+		names = append(names, state.Name)
+	}
+	return names, nil
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package machines
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/k0smotron/k0smotron/e2e/lab/k0s"
+	"github.com/k0smotron/k0smotron/e2e/lab/layout"
+)
+
+func TestTheAgentReadsWhatPrepareWrites(t *testing.T) {
+	p := layout.Paths{State: t.TempDir(), Run: t.TempDir(), Cache: "/cache"}
+	want := compose(p, k0s.Binary{Path: "/k0s"}, "/rootfs", "/images.tar")
+	require.NoError(t, writeConfig(p, want))
+
+	got, err := ReadConfig(configFile(p))
+	require.NoError(t, err)
+	assert.Empty(t, cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})))
+	assert.DirExists(t, filepath.Dir(Socket(p)), "the provider's pod mounts it")
+}
+
+func TestReadConfigSaysWhatIsWrong(t *testing.T) {
+	_, err := ReadConfig(filepath.Join(t.TempDir(), "none"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+
+	broken := filepath.Join(t.TempDir(), "broken")
+	require.NoError(t, os.WriteFile(broken, []byte("{"), 0o600))
+	_, err = ReadConfig(broken)
+	require.ErrorContains(t, err, "configuration")
+}
+
+func TestComposeOffersK0sUnderItsReleaseName(t *testing.T) {
+	config := compose(layout.Paths{State: "/state", Run: "/run/lab", Cache: "/cache"}, k0s.Binary{Path: "/k0s"}, "/rootfs", "/i.tar")
+	assert.Equal(t, map[string]string{"k0s-" + k0s.Version + "-" + layout.Arch(): "/k0s"}, config.Downloads)
+	assert.Equal(t, "10.211.0.1:8480", config.Address)
+	assert.Equal(t, "/run/lab/agent/agent.sock", config.Socket)
+	assert.Equal(t, "/cache/bin/kubernetes-v1.36.3+k0s/kubelet", config.Machine.Programs[0].Source)
+}
+
+func TestTheAgentStartsAnewWhenItsFilesChange(t *testing.T) {
+	p := layout.Paths{State: t.TempDir(), Run: t.TempDir()}
+	require.NoError(t, writeConfig(p, AgentConfig{Socket: Socket(p), Downloads: map[string]string{"b": "/b", "a": "/a"}}))
+	spec := Agent(p, "/bin/machine-agent")
+	assert.Equal(t, []string{configFile(p), "/a", "/b"}, spec.Inputs)
+	assert.Equal(t, []string{"/bin/machine-agent", "-config", configFile(p)}, spec.Args)
+}
+
+func TestDestroyAllWithoutMachines(t *testing.T) {
+	names, err := DestroyAll(t.Context(), layout.Paths{State: t.TempDir(), Run: t.TempDir()})
+	require.NoError(t, err)
+	assert.Empty(t, names)
+}
