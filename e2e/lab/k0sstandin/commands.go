@@ -40,7 +40,7 @@ func controllerCommand() *cobra.Command {
 			defer release()
 			node := &controller.Controller{
 				Layout: controller.Layout{DataDir: options.dataDir, RunDir: runDir}, Config: cfg, Log: slog.Default(),
-				Disabled: options.disabled, DynamicConfig: options.dynamicConfig,
+				Disabled: options.disabled, DynamicConfig: options.dynamicConfig, Verbosity: options.logging,
 			}
 			return node.Run(cmd.Context())
 		},

@@ -21,6 +21,7 @@ type controllerOptions struct {
 	disabled      []string
 	dynamicConfig bool
 	ignoreChecks  bool
+	logging       map[string]string
 }
 
 func (o *controllerOptions) register(flags *pflag.FlagSet) {
@@ -30,6 +31,7 @@ func (o *controllerOptions) register(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.disabled, "disable-components", nil, "components that are left out")
 	flags.BoolVar(&o.dynamicConfig, "enable-dynamic-config", false, "take cluster-wide configuration from the cluster")
 	flags.BoolVar(&o.ignoreChecks, "ignore-pre-flight-checks", false, "accepted: the stand-in makes no such checks")
+	flags.StringToStringVarP(&o.logging, "logging", "l", nil, "verbosity of components")
 }
 
 // joins is whether k0s would join a cluster: it has a token and no authority yet.

@@ -45,7 +45,9 @@ type Controller struct {
 	Config        clusterconfig.Config
 	Disabled      []string
 	DynamicConfig bool
-	Log           *slog.Logger
+	// Verbosity is the log level by component.
+	Verbosity map[string]string
+	Log       *slog.Logger
 
 	invocation string
 	programs   process.Group
@@ -62,10 +64,8 @@ const (
 
 // Run starts the control plane and keeps it until ctx ends. What fails before the API server is ready ends it.
 func (c *Controller) Run(ctx context.Context) error {
-	for _, name := range c.Disabled {
-		if !slices.Contains(Components, name) {
-			return fmt.Errorf("unknown component %s", name)
-		}
+	if err := c.checkNames(); err != nil {
+		return err
 	}
 	c.invocation = invocationID()
 	if err := c.prepare(); err != nil {
@@ -80,6 +80,23 @@ func (c *Controller) Run(ctx context.Context) error {
 		}
 	}
 	return c.lead(ctx, programs)
+}
+
+func (c *Controller) checkNames() error {
+	for _, name := range c.Disabled {
+		if !slices.Contains(Components, name) {
+			return fmt.Errorf("unknown component %s", name)
+		}
+	}
+	logging := []string{
+		"containerd", "etcd", "konnectivity-server", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet",
+	}
+	for name := range c.Verbosity {
+		if !slices.Contains(logging, name) {
+			return fmt.Errorf("unknown component name: %q", name)
+		}
+	}
+	return nil
 }
 
 func (c *Controller) prepare() error {
@@ -218,6 +235,9 @@ func (c *Controller) start(ctx context.Context, name string, uid int, args []str
 		return nil, err
 	}
 	c.Log.Info("starting", "component", name)
+	if level, found := c.Verbosity[name]; found && name != "etcd" {
+		args = append(args, "--v="+level)
+	}
 	program := &process.Process{Name: name, Path: path, Args: args, Dir: c.Layout.DataDir, UID: uid, Output: os.Stderr}
 	return program, c.programs.Start(ctx, program)
 }
