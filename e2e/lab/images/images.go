@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,22 +32,32 @@ func Program(name, binary, user string) image.Image {
 
 // Ensure builds an image unless the cache has it and imports it unless it has been.
 func Ensure(ctx context.Context, p layout.Paths, img image.Image) error {
-	key, err := Key(img)
+	archive, err := Build(p, img)
 	if err != nil {
 		return err
-	}
-	base := archiveBase(img.Name)
-	archive := filepath.Join(p.Images(), base+"-"+key+".tar")
-	if _, err := os.Stat(archive); errors.Is(err, os.ErrNotExist) {
-		if err := build(p, base, archive, img); err != nil {
-			return err
-		}
 	}
 	return Import(ctx, p, archive)
 }
 
-// build writes the archive and drops those of earlier builds of the same image.
-func build(p layout.Paths, base, archive string, img image.Image) error {
+// Build returns the archive of an image, from the cache if it has been built before.
+func Build(p layout.Paths, img image.Image) (string, error) {
+	key, err := Key(img)
+	if err != nil {
+		return "", err
+	}
+	base := archiveBase(img.Name)
+	archive := filepath.Join(p.Images(), base+"-"+key+".tar")
+	if _, err := os.Stat(archive); err == nil {
+		return archive, nil
+	}
+	if err := dropOlder(p, base); err != nil {
+		return "", err
+	}
+	return archive, image.Write(archive, img)
+}
+
+// dropOlder removes the archives of earlier builds of the same image.
+func dropOlder(p layout.Paths, base string) error {
 	if err := os.MkdirAll(p.Images(), 0o755); err != nil {
 		return fmt.Errorf("creating image cache: %w", err)
 	}
@@ -61,7 +70,7 @@ func build(p layout.Paths, base, archive string, img image.Image) error {
 			return fmt.Errorf("dropping old image: %w", err)
 		}
 	}
-	return image.Write(archive, img)
+	return nil
 }
 
 // Import makes an archive known to the lab's containerd. An archive whose size and time have not changed since it was

@@ -25,6 +25,7 @@ import (
 func (l *Lab) Down(ctx context.Context) error {
 	return l.Printer.Run(ctx,
 		step.Step{Name: "stopping programs", Run: l.stopPrograms},
+		step.Step{Name: "destroying machines", Run: l.destroyMachines},
 		step.Step{Name: "killing pods", Run: l.killPods},
 		step.Step{Name: "unmounting", Run: l.unmount},
 		step.Step{Name: "removing cgroups", Run: removeCgroups},

@@ -32,7 +32,7 @@ type Lab struct {
 
 // families are the folders of programs built from modules of their own.
 func families() []string {
-	return []string{"kubernetes", "etcd", "coredns", "certmanager", "capi"}
+	return []string{"kubernetes", "etcd", "konnectivity", "coredns", "certmanager", "capi"}
 }
 
 // Up brings up whatever is not up yet. It can be repeated, also after an interruption at any point.
@@ -50,12 +50,14 @@ func (l *Lab) Up(ctx context.Context) error {
 	if err := l.Printer.Parallel(ctx,
 		step.Step{Name: "starting etcd and the API server", Run: l.startAPIServer},
 		step.Step{Name: "starting containerd, importing images", Run: l.startContainerd},
+		step.Step{Name: "preparing machines", Run: l.prepareMachines},
 	); err != nil {
 		return err
 	}
 	if err := l.Printer.Parallel(ctx,
 		step.Step{Name: "starting the node", Run: l.startNode},
 		step.Step{Name: "applying addons", Run: l.applyAddons},
+		step.Step{Name: "importing k0s", Run: l.importK0s},
 	); err != nil {
 		return err
 	}
@@ -86,14 +88,16 @@ func (l *Lab) buildPrograms(ctx context.Context) (string, error) {
 	if err := command.Run(ctx, script, append([]string{"binaries"}, families()...)...); err != nil {
 		return "", err
 	}
-	return l.Paths.Cache, l.buildOwn(ctx)
+	return l.Paths.Cache, l.buildOwn(ctx, "./lab/cmd/...")
 }
 
-// buildOwn builds the lab's own programs; Go's cache makes that quick when nothing changed.
-func (l *Lab) buildOwn(ctx context.Context) error {
-	return command.Run(ctx, "env", "CGO_ENABLED=0", "go", "build", "-C", filepath.Join(l.Paths.Repo, "e2e"),
-		"-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Dir(l.ownProgram("pause"))+"/",
-		"./lab/cmd/pause", "./lab/cmd/lab-controller")
+// buildOwn builds programs of the lab itself; Go's cache makes that quick when nothing changed.
+func (l *Lab) buildOwn(ctx context.Context, packages ...string) error {
+	arguments := []string{
+		"CGO_ENABLED=0", "go", "build", "-C", filepath.Join(l.Paths.Repo, "e2e"),
+		"-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Dir(l.ownProgram("pause")) + "/",
+	}
+	return command.Run(ctx, "env", append(arguments, packages...)...)
 }
 
 func (l *Lab) ownProgram(name string) string {
