@@ -23,7 +23,7 @@ import (
 const CoreImage = "registry.k8s.io/cluster-api/cluster-api-controller"
 
 // InfrastructureImage is the image of the lab's own infrastructure provider.
-const InfrastructureImage = "ghcr.io/k0smotron/k0smotron-infrastructure-lab:v0.1.0"
+const InfrastructureImage = "lab.k0smotron.io/infrastructure:v0.1.0"
 
 // Provider is one provider in the repository.
 type Provider struct {
