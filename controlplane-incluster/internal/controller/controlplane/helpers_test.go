@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controlplane_test
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/stretchr/testify/require"
+
+	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-incluster/api/v1beta2"
+)
+
+func quantity(text string) resource.Quantity { return resource.MustParse(text) }
+
+func inNamespace(w *world) client.ListOption { return client.InNamespace(w.namespace) }
+
+// versions are the resource versions of everything in the namespace: equal means that nothing was written.
+func (w *world) versions() map[string]string {
+	w.t.Helper()
+	versions := map[string]string{}
+	for _, list := range []client.ObjectList{
+		&controlplanev1.K0smotronControlPlaneList{}, &corev1.SecretList{}, &corev1.ServiceList{}, &appsv1.StatefulSetList{},
+		&policyv1.PodDisruptionBudgetList{}, &corev1.ConfigMapList{}, &corev1.PodList{},
+	} {
+		require.NoError(w.t, env.Client.List(w.t.Context(), list, inNamespace(w)))
+		require.NoError(w.t, meta.EachListItem(list, func(item runtime.Object) error {
+			object, err := meta.Accessor(item)
+			if err == nil {
+				versions[kindOf(list)+object.GetName()] = object.GetResourceVersion()
+			}
+			return err
+		}))
+	}
+	return versions
+}
+
+func kindOf(list client.ObjectList) string {
+	gvks, _, err := env.Scheme.ObjectKinds(list)
+	if err != nil {
+		return err.Error()
+	}
+	return gvks[0].Kind + "/"
+}
