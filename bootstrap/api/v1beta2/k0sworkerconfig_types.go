@@ -67,7 +67,7 @@ type K0sWorkerConfigSpec struct {
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('http://') || self.startsWith('https://')",message="downloadURL must begin with http:// or https://"
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[!-~]*$')",message="downloadURL must not contain blanks, control characters or characters outside of ASCII: percent-encode them"
-	// +kubebuilder:validation:XValidation:rule="!self.replace('{version}', '').replace('{arch}', '').matches('[{}]')",message="downloadURL knows the placeholders {version} and {arch} only"
+	// +kubebuilder:validation:XValidation:rule=`!self.replace('{version}', "").replace('{arch}', "").matches('[{}]')`,message="downloadURL knows the placeholders {version} and {arch} only"
 	DownloadURL string `json:"downloadURL,omitempty"`
 
 	// downloadOptions says how the download is checked.
