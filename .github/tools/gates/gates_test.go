@@ -213,6 +213,19 @@ func TestMarks(t *testing.T) {
 	assert.Equal(t, []string{"a.go:3: // " + unfinished + ": later"}, got)
 }
 
+func TestMarkers(t *testing.T) {
+	t.Parallel()
+	got, err := checkMarkers(t.Context(), repository(t, map[string]string{
+		"a.go": header + "package a\n\n// +kubebuilder:x:rule=\"a == ''\"\ntype A string\n",
+		"b.go": header + "package a\n\n// +kubebuilder:x:rule=\"a == ”\"\ntype A string\n",
+		"c.go": header + "package a\n\n// +kubebuilder:x:rule=`a == \"\"`\n// Prose ''may'' do so.\ntype A string\n",
+	}), io.Discard)
+	require.NoError(t, err)
+	require.Len(t, got, 2)
+	assert.Contains(t, got[0], "a.go:5:")
+	assert.Contains(t, got[1], "b.go:5:")
+}
+
 func TestShell(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("shellcheck"); err != nil {

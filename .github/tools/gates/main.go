@@ -27,6 +27,7 @@ func gates() []gate {
 		{"import direction", checkImports},
 		{"licence headers", checkHeaders},
 		{"unfinished marks", checkMarks},
+		{"markers", checkMarkers},
 		{"shell scripts", checkShell},
 	}
 }

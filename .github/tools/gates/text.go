@@ -67,6 +67,28 @@ func checkMarks(ctx context.Context, root string, _ io.Writer) ([]string, error)
 	})
 }
 
+// curled finds markers that gofmt changes, or has changed: in comments it makes one typographic quote of two single
+// ones, and a CEL rule with it is no CEL any more.
+var curled = regexp.MustCompile(`^\s*// ?\+.*(''|`+"``"+`|[“”])`)
+
+func checkMarkers(ctx context.Context, root string, _ io.Writer) ([]string, error) {
+	return eachFile(ctx, root, func(name string, content []byte) []string {
+		if !isGo(name) || isGenerated(content) {
+			return nil
+		}
+		var violations []string
+		number := 0
+		for line := range bytes.Lines(content) {
+			number++
+			if curled.Match(line) {
+				violations = append(violations,
+					fmt.Sprintf("%s:%d: gofmt changes '' in markers: write rule=`...` and \"\" in it", name, number))
+			}
+		}
+		return violations
+	})
+}
+
 func checkShell(ctx context.Context, root string, out io.Writer) ([]string, error) {
 	var scripts []string
 	_, err := eachFile(ctx, root, func(name string, content []byte) []string {
