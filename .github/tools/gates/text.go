@@ -69,7 +69,7 @@ func checkMarks(ctx context.Context, root string, _ io.Writer) ([]string, error)
 
 // curled finds markers that gofmt changes, or has changed: in comments it makes one typographic quote of two single
 // ones, and a CEL rule with it is no CEL any more.
-var curled = regexp.MustCompile(`^\s*// ?\+.*(''|`+"``"+`|[“”])`)
+var curled = regexp.MustCompile(`^\s*// ?\+.*(''|` + "``" + `|[“”])`)
 
 func checkMarkers(ctx context.Context, root string, _ io.Writer) ([]string, error) {
 	return eachFile(ctx, root, func(name string, content []byte) []string {
