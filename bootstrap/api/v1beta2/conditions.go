@@ -20,7 +20,8 @@ const (
 	PausedCondition = "Paused"
 )
 
-// Reasons of conditions.
+// Reasons of conditions. Waits for what Cluster API's core or the control plane
+// has to do first carry the reasons of shared/contract and shared/workload.
 const (
 	// ReadyReason says that all is done.
 	ReadyReason = "Ready"
@@ -30,30 +31,9 @@ const (
 	JoinableReason = "Joinable"
 	// JoinedReason says that the node has joined and its token is revoked.
 	JoinedReason = "Joined"
-	// WaitingForOwnerReason says that no Machine owns the object yet.
-	WaitingForOwnerReason = "WaitingForOwner"
 	// UnsupportedOwnerReason says that the owner is of a kind that cannot be
 	// served.
 	UnsupportedOwnerReason = "UnsupportedOwner"
-	// WaitingForClusterReason says that the Cluster cannot be found.
-	WaitingForClusterReason = "WaitingForCluster"
-	// WaitingForInfrastructureReason says that the cluster's infrastructure is
-	// not provisioned.
-	WaitingForInfrastructureReason = "WaitingForClusterInfrastructureReady"
-	// WaitingForControlPlaneReason says that the control plane is not
-	// initialized, so there is nothing to join.
-	WaitingForControlPlaneReason = "WaitingForControlPlaneInitialized"
-	// WaitingForEndpointReason says that the address of the control plane is
-	// not known.
-	WaitingForEndpointReason = "WaitingForControlPlaneEndpoint"
-	// WaitingForCertificatesReason says that the cluster's CA is not known.
-	WaitingForCertificatesReason = "WaitingForCertificates"
-	// WaitingForConnectionReason says that the API of the workload cluster
-	// cannot be reached.
-	WaitingForConnectionReason = "WaitingForWorkloadClusterConnection"
-	// JoinInfoInvalidReason says that what the control plane published for
-	// joining nodes cannot be used.
-	JoinInfoInvalidReason = "JoinInfoInvalid"
 	// VersionInvalidReason says that a version is missing, malformed or
 	// contradicts the Machine.
 	VersionInvalidReason = "VersionInvalid"
@@ -63,4 +43,13 @@ const (
 	// UserDataTooLargeReason says that the bootstrap data does not fit into a
 	// Secret.
 	UserDataTooLargeReason = "UserDataTooLarge"
+	// SecretNameTakenReason says that a Secret of the config's name exists and
+	// belongs to somebody else.
+	SecretNameTakenReason = "SecretNameTaken"
+	// DataSecretMissingReason says that the Secret with the bootstrap data was
+	// deleted before the machine joined.
+	DataSecretMissingReason = "DataSecretMissing"
+	// TokenLostReason says that the record of the join token was deleted before
+	// the machine joined.
+	TokenLostReason = "TokenLost"
 )

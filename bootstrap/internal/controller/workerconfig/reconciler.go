@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package workerconfig makes the bootstrap data of worker machines.
+//
+// A config goes one way:
+//
+//	Machine owns it ─► control plane can be joined ─► token recorded ─► token valid ─► bootstrap data in its Secret
+//	                                                                                          │
+//	          token revoked ◄── machine has a Node ◄── token kept valid ◄─────────────────────┘
+//
+// The bootstrap data is made once. A machine that has it boots with it, so no later change of the config, the cluster
+// or this program touches it. Only the token in the workload cluster is looked after until the machine has joined.
+package workerconfig
+
+import (
+	"context"
+
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
+	"github.com/k0smotron/k0smotron/shared/apply"
+	"github.com/k0smotron/k0smotron/shared/jointoken"
+	"github.com/k0smotron/k0smotron/shared/phase"
+	"github.com/k0smotron/k0smotron/shared/workload"
+)
+
+// Reconciler serves K0sWorkerConfigs.
+type Reconciler struct {
+	// Client reads the management cluster from a cache.
+	Client client.Reader
+	// Live reads it without a cache, in passes that are about to create something.
+	Live client.Reader
+	// Applier writes to the management cluster.
+	Applier *apply.Applier
+	// Workload gives access to workload clusters.
+	Workload workload.Clusters
+	// Tokens keeps the join tokens.
+	Tokens jointoken.Store
+	// Clock tells the time.
+	Clock clock.PassiveClock
+}
+
+// Reconcile serves one config:
+//
+//  1. it is known whether the Secret with the bootstrap data exists;
+//  2. a Machine owns the config;
+//  3. its Cluster exists;
+//  4. nothing is paused, else done;
+//  5. the node has not joined, else the token is revoked and all is done;
+//  6. the machine is not being deleted, else done;
+//  7. the cluster's infrastructure is provisioned;
+//  8. the control plane is initialized;
+//  9. it is known how to join it, and by which CA it is recognised;
+//  10. the k0s version is known;
+//  11. the content of all files is known;
+//  12. a token is recorded: a pass that does it ends, the next one uses it;
+//  13. the token is valid in the workload cluster;
+//  14. the Secret with the bootstrap data exists;
+//  15. the pass is repeated before the token expires.
+//
+// Once the Secret exists, 10, 11 and 14 have nothing to do any more.
+func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	config := &bootstrapv1.K0sWorkerConfig{}
+	if err := r.Client.Get(ctx, request.NamespacedName, config); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !config.DeletionTimestamp.IsZero() {
+		// The Secrets go with the config. The token in the workload cluster expires within minutes.
+		return ctrl.Result{}, nil
+	}
+	s := &scope{config: config}
+	return phase.Reconcile(ctx, r.Applier, config, s, phase.Flow[scope]{Phases: r.phases(), Report: report})
+}
+
+func (r *Reconciler) phases() []phase.Phase[scope] {
+	const (
+		data         = bootstrapv1.DataSecretAvailableCondition
+		certificates = bootstrapv1.CertificatesAvailableCondition
+		joinable     = bootstrapv1.ControlPlaneJoinableCondition
+	)
+	return []phase.Phase[scope]{
+		{Name: "dataSecretLookedUp", Condition: data, Run: r.dataSecretLookedUp},
+		{Name: "machineOwnsConfig", Condition: data, Run: r.machineOwnsConfig},
+		{Name: "clusterExists", Condition: data, Run: r.clusterExists},
+		{Name: "notPaused", Run: r.notPaused},
+		{Name: "notJoined", Run: r.notJoined},
+		{Name: "machineNotDeleted", Run: r.machineNotDeleted},
+		{Name: "infrastructureProvisioned", Condition: data, Run: r.infrastructureProvisioned},
+		{Name: "controlPlaneInitialized", Condition: joinable, Run: r.controlPlaneInitialized},
+		{
+			Name: "joinInfoKnown", Condition: certificates, TrueReason: bootstrapv1.AvailableReason,
+			Run: r.joinInfoKnown,
+		},
+		{Name: "versionKnown", Condition: data, Run: r.versionKnown},
+		{Name: "filesResolved", Condition: data, Run: r.filesResolved},
+		{Name: "tokenRecorded", Condition: joinable, Run: r.tokenRecorded},
+		{Name: "tokenValid", Condition: joinable, TrueReason: bootstrapv1.JoinableReason, Run: r.tokenValid},
+		{Name: "dataSecretExists", Condition: data, Run: r.dataSecretExists},
+		{Name: "tokenKeptValid", Run: r.tokenKeptValid},
+	}
+}
