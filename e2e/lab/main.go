@@ -75,7 +75,9 @@ func newLab() (*lifecycle.Lab, error) {
 		return nil, err
 	}
 	realTime := clock.RealClock{}
-	return &lifecycle.Lab{Paths: paths, Printer: step.NewPrinter(os.Stdout, realTime), Clock: realTime}, nil
+	return &lifecycle.Lab{
+		Paths: paths, Printer: step.NewPrinter(os.Stdout, realTime), Clock: realTime, Out: os.Stdout,
+	}, nil
 }
 
 // repository finds the source tree: the nearest directory upwards that holds go.work.

@@ -4,43 +4,45 @@ package lifecycle
 
 import (
 	"context"
-	"io"
+	"fmt"
 	"strings"
 
 	"github.com/k0smotron/k0smotron/e2e/lab/images"
 	"github.com/k0smotron/k0smotron/e2e/lab/k0s"
 	"github.com/k0smotron/k0smotron/e2e/lab/machines"
+	"github.com/k0smotron/k0smotron/e2e/lab/mgmt"
 )
 
-// prepareMachines builds what machines and hosted control planes are made of and starts the machine agent. The first
-// time installs a Debian, which takes minutes; then all is in the cache.
+// prepareMachines finds the k0s that this lab runs and builds what machines are made of.
 func (l *Lab) prepareMachines(ctx context.Context) (string, error) {
 	binary, err := k0s.Find(ctx, l.Paths)
 	if err != nil {
 		return "", err
 	}
-	if err := machines.Prepare(ctx, l.Paths, binary, io.Discard); err != nil {
-		return "", err
-	}
-	_, err = l.programs().Ensure(ctx, machines.Agent(l.Paths, l.ownProgram(machines.AgentProgram)))
-	return binary.Origin, err
+	l.k0s = binary
+	return binary.Origin, machines.Prepare(ctx, l.Paths, binary, l.Out)
 }
 
-// importK0s imports the images that the pods of hosted control planes run.
+// startAgent starts the program that makes machines for the infrastructure provider.
+func (l *Lab) startAgent(ctx context.Context) (string, error) {
+	spec := machines.Agent(l.Paths, l.ownProgram(machines.AgentProgram))
+	return machines.DownloadAddress, mgmt.Start(ctx, l.Paths, spec)
+}
+
+// importK0s imports what the pods of hosted control planes run.
 func (l *Lab) importK0s(ctx context.Context) (string, error) {
-	binary, err := k0s.Find(ctx, l.Paths)
-	if err != nil {
-		return "", err
-	}
-	for _, img := range k0s.Images(l.Paths, binary) {
+	var names []string
+	for _, img := range k0s.Images(l.Paths, l.k0s) {
 		if err := images.Ensure(ctx, l.Paths, img); err != nil {
 			return "", err
 		}
+		names = append(names, img.Name)
 	}
-	return binary.Origin, nil
+	return strings.Join(names, " "), nil
 }
 
+// destroyMachines takes away all machines; their agent has been stopped.
 func (l *Lab) destroyMachines(ctx context.Context) (string, error) {
 	names, err := machines.DestroyAll(ctx, l.Paths)
-	return strings.Join(names, " "), err
+	return fmt.Sprintf("%d machines", len(names)), err
 }

@@ -6,6 +6,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/k0smotron/k0smotron/e2e/lab/command"
 	"github.com/k0smotron/k0smotron/e2e/lab/host"
 	"github.com/k0smotron/k0smotron/e2e/lab/images"
+	"github.com/k0smotron/k0smotron/e2e/lab/k0s"
 	"github.com/k0smotron/k0smotron/e2e/lab/layout"
 	"github.com/k0smotron/k0smotron/e2e/lab/mgmt"
 	"github.com/k0smotron/k0smotron/e2e/lab/network"
@@ -28,6 +30,11 @@ type Lab struct {
 	Paths   layout.Paths
 	Printer *step.Printer
 	Clock   clock.PassiveClock
+	// Out gets what steps that take long say meanwhile.
+	Out io.Writer
+
+	// k0s is known once machines are prepared.
+	k0s k0s.Binary
 }
 
 // families are the folders of programs built from modules of their own.
@@ -58,6 +65,7 @@ func (l *Lab) Up(ctx context.Context) error {
 		step.Step{Name: "starting the node", Run: l.startNode},
 		step.Step{Name: "applying addons", Run: l.applyAddons},
 		step.Step{Name: "importing k0s", Run: l.importK0s},
+		step.Step{Name: "starting the machine agent", Run: l.startAgent},
 	); err != nil {
 		return err
 	}
