@@ -9,14 +9,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
-	"k8s.io/utils/clock"
-
-	"github.com/k0smotron/k0smotron/e2e/lab/layout"
 	"github.com/k0smotron/k0smotron/e2e/lab/lifecycle"
-	"github.com/k0smotron/k0smotron/e2e/lab/step"
 )
 
 const usage = `lab runs a real management cluster for k0smotron on this machine. It needs Linux, root and apt.
@@ -41,7 +36,7 @@ func run(ctx context.Context, args []string) error {
 	if len(args) != 1 {
 		return errors.New("want one command\n\n" + usage)
 	}
-	lab, err := newLab()
+	lab, err := lifecycle.New(os.Stdout)
 	if err != nil {
 		return err
 	}
@@ -62,36 +57,5 @@ func run(ctx context.Context, args []string) error {
 		return err
 	default:
 		return fmt.Errorf("unknown command %q\n\n%s", args[0], usage)
-	}
-}
-
-func newLab() (*lifecycle.Lab, error) {
-	repo, err := repository()
-	if err != nil {
-		return nil, err
-	}
-	paths, err := layout.Default(repo)
-	if err != nil {
-		return nil, err
-	}
-	realTime := clock.RealClock{}
-	return &lifecycle.Lab{
-		Paths: paths, Printer: step.NewPrinter(os.Stdout, realTime), Clock: realTime, Out: os.Stdout,
-	}, nil
-}
-
-// repository finds the source tree: the nearest directory upwards that holds go.work.
-func repository() (string, error) {
-	start, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("finding the source tree: %w", err)
-	}
-	for dir := start; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("finding the source tree: no go.work in %s or above; run lab from a clone", start)
-		}
 	}
 }
