@@ -30,6 +30,8 @@ func runInjector(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading client configuration: %w", err)
 	}
+	// The injectors make their field owner of it, and cannot apply without one.
+	config.UserAgent = "cert-manager-cainjector"
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:  scheme,
 		Metrics: metricsserver.Options{BindAddress: "0"},
