@@ -27,10 +27,6 @@ const (
 	backdating = 5 * time.Minute
 )
 
-// serialLimit makes serial numbers 127 bits long, below the 20 octets of the
-// standard.
-var serialLimit = new(big.Int).Lsh(big.NewInt(1), 127)
-
 // Issuer makes key pairs and certificates. It holds no state; what it needs
 // from the world is given to it.
 type Issuer struct {
@@ -96,11 +92,11 @@ func (i Issuer) selfSign(purpose Purpose, key crypto.Signer) ([]byte, error) {
 
 // sign completes the template with what all our certificates have in common.
 func (i Issuer) sign(template, parent *x509.Certificate, public crypto.PublicKey, signer crypto.Signer) ([]byte, error) {
-	serial, err := rand.Int(i.Random, serialLimit)
+	serial, err := i.serialNumber()
 	if err != nil {
 		return nil, fmt.Errorf("drawing serial number: %w", err)
 	}
-	template.SerialNumber = serial.Add(serial, big.NewInt(1))
+	template.SerialNumber = serial
 	template.NotBefore = i.Clock.Now().Add(-backdating).UTC()
 	template.NotAfter = template.NotAfter.UTC()
 	der, err := x509.CreateCertificate(i.Random, template, parent, public, signer)
@@ -108,6 +104,16 @@ func (i Issuer) sign(template, parent *x509.Certificate, public crypto.PublicKey
 		return nil, err
 	}
 	return encode(typeCertificate, der), nil
+}
+
+// serialNumber has 127 random bits and is never 0, as the standard asks.
+func (i Issuer) serialNumber() (*big.Int, error) {
+	limit := new(big.Int).Lsh(big.NewInt(1), 127)
+	drawn, err := rand.Int(i.Random, limit)
+	if err != nil {
+		return nil, err
+	}
+	return drawn.Add(drawn, big.NewInt(1)), nil
 }
 
 func (i Issuer) newKey() (crypto.Signer, []byte, error) {

@@ -55,10 +55,10 @@ func bothUsages() []x509.ExtKeyUsage {
 func splitSANs(sans []string) (names []string, addresses []net.IP) {
 	for _, san := range sorted(sans) {
 		if address, err := netip.ParseAddr(san); err == nil {
-			addresses = append(addresses, address.Unmap().AsSlice())
-			continue
+			addresses = append(addresses, address.AsSlice())
+		} else {
+			names = append(names, san)
 		}
-		names = append(names, san)
 	}
 	return names, addresses
 }
@@ -73,12 +73,12 @@ func sansOf(certificate *x509.Certificate) []string {
 }
 
 // sorted is a set of names: ordered, each once, empty ones left out, IP
-// addresses in their one canonical form.
+// addresses in the one form in which a certificate can hold them.
 func sorted(sans []string) []string {
 	set := make([]string, 0, len(sans))
 	for _, san := range sans {
 		if address, err := netip.ParseAddr(san); err == nil {
-			san = address.Unmap().String()
+			san = address.Unmap().WithZone("").String()
 		}
 		if san != "" {
 			set = append(set, san)

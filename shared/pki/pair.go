@@ -105,6 +105,8 @@ const (
 	typeRSAKey      = "RSA PRIVATE KEY"
 	typeECKey       = "EC PRIVATE KEY"
 	typePKCS8Key    = "PRIVATE KEY"
+
+	typeECParameters = "EC PARAMETERS"
 )
 
 func parsePKCS8(der []byte) (crypto.Signer, error) {
@@ -122,25 +124,32 @@ func parsePKCS8(der []byte) (crypto.Signer, error) {
 	}
 }
 
-// onlyBlock is the one PEM block of the text; anything after it but white
-// space is refused, because it would be dropped silently.
+// onlyBlock is the one PEM block of the text. Others beside it are refused,
+// because they would be dropped silently; except the parameters that openssl
+// writes before an EC key, which repeat what the key says.
 func onlyBlock(text []byte) (*pem.Block, error) {
-	block, rest := pem.Decode(text)
-	if block == nil {
+	var only *pem.Block
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == typeECParameters {
+			continue
+		}
+		if only != nil {
+			return nil, errors.New("it holds more than one PEM block")
+		}
+		only = block
+	}
+	if only == nil {
 		return nil, errors.New("it holds no PEM block")
 	}
-	if next, _ := pem.Decode(rest); next != nil {
-		return nil, errors.New("it holds more than one PEM block")
-	}
-	return block, nil
+	return only, nil
 }
 
 // belongs tells whether the private key is the other half of the public one.
 func belongs(key crypto.Signer, public crypto.PublicKey) bool {
-	comparable, ok := key.Public().(interface {
+	own, ok := key.Public().(interface {
 		Equal(other crypto.PublicKey) bool
 	})
-	return ok && comparable.Equal(public)
+	return ok && own.Equal(public)
 }
 
 func encode(blockType string, der []byte) []byte {

@@ -115,13 +115,14 @@ func otherUsages(f facts) (string, bool) {
 	return "the certificate allows other usages than wanted", !sameSet(f.certificate.ExtKeyUsage, f.Wanted.Usages)
 }
 
+// expiring leaves a certificate alone that lives as long as its CA: a new one
+// would not live longer.
 func expiring(f facts) (string, bool) {
-	due := RenewalTime(f.certificate)
-	return fmt.Sprintf("the certificate expires at %s, less than a third of its life is left",
-		f.certificate.NotAfter.UTC().Format(time.RFC3339)), !f.Now.Before(due)
+	return fmt.Sprintf("the certificate expires at %s, less than a third of its life is left", utc(f.certificate.NotAfter)),
+		f.Now.After(RenewalTime(f.certificate)) && f.certificate.NotAfter.Before(f.CA.Certificate.NotAfter)
 }
 
-// RenewalTime is the moment from which less than a third of a certificate's
+// RenewalTime is the moment after which less than a third of a certificate's
 // life is left: when to look at it again.
 func RenewalTime(certificate *x509.Certificate) time.Time {
 	life := certificate.NotAfter.Sub(certificate.NotBefore)

@@ -4,6 +4,7 @@ package pki
 
 import (
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
@@ -123,22 +124,26 @@ func readCertificate(read supplied, pair Pair) (supplied, *Invalid) {
 }
 
 const (
-	// minRSABits is the smallest RSA key that TLS stacks of today accept.
+	// minRSABits and minECBits are the smallest keys that TLS stacks of today
+	// accept from a CA.
 	minRSABits = 2048
+	minECBits  = 256
 
-	fixKey = "supply a PEM private key: RSA with 2048 bits or more, or ECDSA"
+	fixKey = "supply one unencrypted PEM private key: RSA with 2048 bits or more, or ECDSA on P-256 or larger"
 )
 
 func strongEnough(s supplied) *Invalid {
-	key, isRSA := s.key.(*rsa.PrivateKey)
-	if !isRSA || key.N.BitLen() >= minRSABits {
+	bits, enough := 0, 0
+	switch key := s.key.(type) {
+	case *rsa.PrivateKey:
+		bits, enough = key.N.BitLen(), minRSABits
+	case *ecdsa.PrivateKey:
+		bits, enough = key.Curve.Params().BitSize, minECBits
+	}
+	if bits >= enough {
 		return nil
 	}
-	return &Invalid{
-		Key:     PrivateKeyKey,
-		Problem: fmt.Sprintf("the RSA key has only %d bits", key.N.BitLen()),
-		Fix:     fixKey,
-	}
+	return &Invalid{Key: PrivateKeyKey, Problem: fmt.Sprintf("the private key has only %d bits", bits), Fix: fixKey}
 }
 
 func halvesMatch(s supplied) *Invalid {
