@@ -69,8 +69,12 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringToStringVar(&o.PodEnv, "pod-env", nil,
 		"Environment variables of every k0s container, for example HTTPS_PROXY=http://proxy:3128. A change reaches a "+
 			"control plane with the next change of its spec.")
-	flags.StringVar(&o.Image, "place-image", "",
-		"Image of this program, for the init container of control plane pods. If unspecified, it is that of the manager's own pod.")
+	flags.StringVar(
+		&o.Image,
+		"place-image",
+		"",
+		"Image of this program, for the init container of control plane pods. If unspecified, it is that of the manager's own pod.",
+	)
 }
 
 func runPlace(args []string) error {

@@ -50,7 +50,8 @@ func (r Rendering) Record(meta *metav1.ObjectMeta) {
 // waits tells whether live was rendered from the same inputs by a release that renders something else from them.
 func (r Rendering) waits(live metav1.Object) bool {
 	annotations := live.GetAnnotations()
-	return annotations[contract.InputsHashAnnotation] == r.Inputs && annotations[contract.RenderingHashAnnotation] != r.Output
+	return annotations[contract.InputsHashAnnotation] == r.Inputs &&
+		annotations[contract.RenderingHashAnnotation] != r.Output
 }
 
 // SettleStatefulSet decides what a StatefulSet should be. The wanted one is recorded as rendered, unless only the

@@ -104,8 +104,8 @@ func (p pod) container() corev1.Container {
 		Command: []string{"k0s", "controller"},
 		Args:    p.args(),
 		Ports: []corev1.ContainerPort{
-			{Name: PortAPI, ContainerPort: int32(p.ports.API), Protocol: corev1.ProtocolTCP},
-			{Name: PortKonnectivity, ContainerPort: int32(p.ports.Konnectivity), Protocol: corev1.ProtocolTCP},
+			containerPort(PortAPI, p.ports.API),
+			containerPort(PortKonnectivity, p.ports.Konnectivity),
 		},
 		Env:       p.renderer.Env,
 		Resources: p.resources(),
@@ -121,6 +121,11 @@ func (p pod) container() corev1.Container {
 			{Name: volumeTmp, MountPath: "/tmp"},
 		},
 	}
+}
+
+func containerPort(name string, port int) corev1.ContainerPort {
+	number := int32(port) //nolint:gosec // A port: k0sconfig has checked its range.
+	return corev1.ContainerPort{Name: name, ContainerPort: number, Protocol: corev1.ProtocolTCP}
 }
 
 // containerSecurity runs k0s as root with the least it needs: it starts every component as a user of its own.

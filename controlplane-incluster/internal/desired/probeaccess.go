@@ -20,9 +20,9 @@ var authenticationConfiguration string
 type ProbeAccess int
 
 const (
-	// ProbeTCP: only whether the port is open.
+	// ProbeTCP tells only whether the port is open.
 	ProbeTCP ProbeAccess = iota
-	// ProbeHTTP: the health paths of the API server.
+	// ProbeHTTP asks the health paths of the API server.
 	ProbeHTTP
 )
 
@@ -31,7 +31,8 @@ const flagAuthenticationConfig = "authentication-config"
 // AccessOf decides how a control plane can be probed: over HTTP where the k0s release lets us open the health paths and
 // the user does not configure authentication, which kube-apiserver takes from one place only.
 func AccessOf(user map[string]any, version k0sversion.Version) ProbeAccess {
-	if !version.Supports(k0sversion.AnonymousHealthAuthConfig) || slices.ContainsFunc(apiServerFlags(user), authenticates) {
+	if !version.Supports(k0sversion.AnonymousHealthAuthConfig) ||
+		slices.ContainsFunc(apiServerFlags(user), authenticates) {
 		return ProbeTCP
 	}
 	return ProbeHTTP

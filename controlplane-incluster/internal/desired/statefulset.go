@@ -50,7 +50,7 @@ type Renderer struct {
 
 // ControlPlane computes the pods. The Secret of config is as it will be: settled.
 func (r Renderer) ControlPlane(facts Facts, config Config) (Pods, error) {
-	pod := r.podOf(facts, config)
+	wanted := r.podOf(facts, config)
 	statefulSet := &appsv1.StatefulSet{
 		ObjectMeta: facts.Identity.Meta(child.RoleControlPlane, NamesOf(facts.Identity).StatefulSet()),
 		Spec: appsv1.StatefulSetSpec{
@@ -60,25 +60,25 @@ func (r Renderer) ControlPlane(facts Facts, config Config) (Pods, error) {
 			PodManagementPolicy:  appsv1.ParallelPodManagement,
 			UpdateStrategy:       appsv1.StatefulSetUpdateStrategy{Type: appsv1.RollingUpdateStatefulSetStrategyType},
 			Selector:             &metav1.LabelSelector{MatchLabels: facts.Identity.Selector(child.RoleControlPlane)},
-			Template:             pod.template(),
+			Template:             wanted.template(),
 			VolumeClaimTemplates: claims(facts),
 		},
 	}
-	rendering, err := child.NewRendering(inputsOf(facts, pod), statefulSet.Spec)
+	rendering, err := child.NewRendering(inputsOf(facts, wanted), statefulSet.Spec)
 	if err != nil {
 		return Pods{}, fmt.Errorf("rendering the control plane pods: %w", err)
 	}
 	return Pods{StatefulSet: statefulSet, Rendering: rendering}, nil
 }
 
-func inputsOf(facts Facts, pod pod) podInputs {
+func inputsOf(facts Facts, wanted pod) podInputs {
 	return podInputs{
 		Version:      facts.Release.Version.Release(),
 		Image:        facts.Settings.Image,
 		Flags:        facts.Settings.ControlPlaneFlags,
 		Resources:    facts.Settings.Resources,
 		Persistence:  facts.Settings.Persistence,
-		Config:       pod.configHash,
+		Config:       wanted.configHash,
 		Certificates: facts.Certificates,
 		Storage:      facts.Storage.Fingerprint,
 		Restarted:    facts.Restarted,

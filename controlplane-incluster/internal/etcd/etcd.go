@@ -8,6 +8,8 @@ package etcd
 
 import (
 	"fmt"
+	"net"
+	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -97,7 +99,7 @@ func (n Names) Host() string { return n.Service() + "." + n.identity.Namespace +
 func (n Names) MemberHost() string { return n.Member() + "." + n.Host() }
 
 // Endpoint is the URL for clients.
-func (n Names) Endpoint() string { return fmt.Sprintf("https://%s:%d", n.Host(), clientPort) }
+func (n Names) Endpoint() string { return url(n.Host(), clientPort) }
 
 // ServerSecret is the name of the Secret with the members' certificates.
 func (n Names) ServerSecret() string { return n.identity.SecretName(child.RoleEtcdServer) }
@@ -107,11 +109,22 @@ func (n Names) ClientSecret() string { return n.identity.SecretName(child.RoleEt
 
 // ServerNames are the names and addresses in the server certificate.
 func (n Names) ServerNames() []string {
-	return []string{n.Host(), n.Service(), n.Service() + "." + n.identity.Namespace, n.MemberHost(), "localhost", "127.0.0.1"}
+	return []string{
+		n.Host(),
+		n.Service(),
+		n.Service() + "." + n.identity.Namespace,
+		n.MemberHost(),
+		"localhost",
+		"127.0.0.1",
+	}
 }
 
 // PeerNames are the names in the peer certificate.
 func (n Names) PeerNames() []string { return []string{n.MemberHost()} }
+
+func url(host string, port int) string {
+	return "https://" + net.JoinHostPort(host, strconv.Itoa(port))
+}
 
 func (c Cluster) service() *corev1.Service {
 	names := NamesOf(c.Identity)

@@ -132,12 +132,12 @@ func (c Cluster) container() corev1.Container {
 // flags are those of etcd 3.5.11 and later.
 func (c Cluster) flags() []string {
 	names := NamesOf(c.Identity)
-	peerURL := fmt.Sprintf("https://%s:%d", names.MemberHost(), peerPort)
+	peerURL := url(names.MemberHost(), peerPort)
 	return []string{
 		"--name=" + names.Member(),
 		"--data-dir=" + dataDir,
 		fmt.Sprintf("--listen-client-urls=https://0.0.0.0:%d", clientPort),
-		fmt.Sprintf("--advertise-client-urls=https://%s:%d", names.MemberHost(), clientPort),
+		"--advertise-client-urls=" + url(names.MemberHost(), clientPort),
 		fmt.Sprintf("--listen-peer-urls=https://0.0.0.0:%d", peerPort),
 		"--initial-advertise-peer-urls=" + peerURL,
 		"--initial-cluster=" + names.Member() + "=" + peerURL,

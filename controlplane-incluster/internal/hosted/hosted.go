@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k0smotron/k0smotron/shared/apply"
 	"github.com/k0smotron/k0smotron/shared/workload"
 )
 
@@ -44,11 +45,11 @@ type Access struct {
 type Verdict string
 
 const (
-	// VerdictUnknown: nothing yet.
+	// VerdictUnknown means that it has said nothing yet.
 	VerdictUnknown Verdict = ""
-	// VerdictReconciled: it is in effect.
+	// VerdictReconciled means that it is in effect.
 	VerdictReconciled Verdict = "Reconciled"
-	// VerdictRefused: it is not.
+	// VerdictRefused means that it is not.
 	VerdictRefused Verdict = "Refused"
 )
 
@@ -90,14 +91,12 @@ func (c *Clusters) ApplyConfig(ctx context.Context, access Access, config *unstr
 	if err != nil {
 		return false, err
 	}
-	// The force is needed: k0s itself writes the object at its first start.
-	err = workloadClient.Apply(ctx, client.ApplyConfigurationFromUnstructured(config.DeepCopy()),
-		client.FieldOwner(c.fieldOwner), client.ForceOwnership)
+	err = apply.New(workloadClient, c.fieldOwner).Apply(ctx, nil, config.DeepCopy())
 	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("applying ClusterConfig %s/%s: %w", configNamespace, configName, err)
+		return false, fmt.Errorf("applying the cluster-wide configuration: %w", err)
 	}
 	return true, nil
 }

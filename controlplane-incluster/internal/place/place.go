@@ -124,7 +124,11 @@ func place(path string, content []byte, mode fs.FileMode) error {
 
 // write creates a file that nobody could open before it had its mode.
 func write(path string, content []byte, mode fs.FileMode) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.OpenFile(
+		path,
+		os.O_WRONLY|os.O_CREATE|os.O_EXCL,
+		0o600,
+	) //nolint:gosec // The caller names the folders.
 	if err != nil {
 		return err
 	}
@@ -146,7 +150,7 @@ func folder(path string, mode fs.FileMode) error {
 
 // sync makes the names in a folder durable.
 func sync(path string) error {
-	dir, err := os.Open(path)
+	dir, err := os.Open(path) //nolint:gosec // As above.
 	if err != nil {
 		return err
 	}

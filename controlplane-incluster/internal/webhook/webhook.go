@@ -90,7 +90,9 @@ func path() *field.Path { return field.NewPath("spec", "k0sConfig") }
 func effective(controlPlane *controlplanev1.K0smotronControlPlane) (k0sconfig.Config, field.ErrorList) {
 	release, err := desired.ReleaseOf(controlPlane.Spec.Version, controlPlane.Spec.Image)
 	if err != nil {
-		return k0sconfig.Config{}, field.ErrorList{field.Invalid(field.NewPath("spec", "version"), controlPlane.Spec.Version, err.Error())}
+		return k0sconfig.Config{}, field.ErrorList{
+			field.Invalid(field.NewPath("spec", "version"), controlPlane.Spec.Version, err.Error()),
+		}
 	}
 	user, err := k0sconfig.Parse(controlPlane.Spec.K0sConfig.Raw)
 	if err != nil {

@@ -31,7 +31,10 @@ func (r *Reconciler) accessApplied(ctx context.Context, s *scope) (phase.Outcome
 	if err != nil {
 		return phase.Outcome{}, err
 	}
-	join, err := contract.JoinInfoSecret(s.clusterKey(), contract.JoinInfo{WorkerURL: s.endpoint.Endpoint.URL(), CA: ca.PEM})
+	join, err := contract.JoinInfoSecret(
+		s.clusterKey(),
+		contract.JoinInfo{WorkerURL: s.endpoint.Endpoint.URL(), CA: ca.PEM},
+	)
 	if err != nil {
 		return phase.Outcome{}, err
 	}

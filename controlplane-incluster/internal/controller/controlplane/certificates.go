@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-incluster/api/v1beta2"
-	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/child"
 	"github.com/k0smotron/k0smotron/shared/apply"
 	"github.com/k0smotron/k0smotron/shared/contract"
 	"github.com/k0smotron/k0smotron/shared/phase"
@@ -64,7 +63,7 @@ func (r *Reconciler) pair(ctx context.Context, s *scope, purpose pki.Purpose) (p
 		return pairOf(secret), r.adopt(ctx, secret, s.cluster.Name)
 	case s.everInitialized():
 		return pki.Pair{}, phase.Failure(controlplanev1.NotAvailableReason, fmt.Errorf(
-			"Secret %s is missing, and it cannot be made anew because the cluster was up with it: restore it from a backup", //nolint:revive,staticcheck // A sentence for a condition.
+			"secret %s is missing, and it cannot be made anew because the cluster was up with it: restore it from a backup",
 			key.Name))
 	}
 	return r.createPair(ctx, s, purpose)
@@ -78,14 +77,20 @@ func (r *Reconciler) createPair(ctx context.Context, s *scope, purpose pki.Purpo
 	}
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: s.controlPlane.Namespace, Name: pairName(s.cluster, purpose), Labels: contract.ClusterLabels(s.cluster.Name),
+			Namespace: s.controlPlane.Namespace,
+			Name:      pairName(s.cluster, purpose),
+			Labels:    contract.ClusterLabels(s.cluster.Name),
 		},
 		Type: clusterv1.ClusterSecretType,
 		Data: map[string][]byte{pki.CertKey: pair.Cert, pki.PrivateKeyKey: pair.Key},
 	}
 	err = r.Applier.Create(ctx, s.controlPlane, secret)
 	if errors.Is(err, apply.ErrExists) {
-		return pki.Pair{}, phase.Waiting(controlplanev1.WaitingReason, "reading Secret "+secret.Name+", which has just appeared", retryDelay)
+		return pki.Pair{}, phase.Waiting(
+			controlplanev1.WaitingReason,
+			"reading Secret "+secret.Name+", which has just appeared",
+			retryDelay,
+		)
 	}
 	return pair, err
 }
@@ -107,14 +112,14 @@ func (s *scope) checkPairs() error {
 	for _, purpose := range purposesOf(s.controlPlane) {
 		pair, name := s.pairs[purpose], pairName(s.cluster, purpose)
 		if err := pki.Verify(purpose, pair, s.now); err != nil {
-			return fmt.Errorf("Secret %s: %w", name, err) //nolint:revive,staticcheck // A sentence for a condition.
+			return fmt.Errorf("secret %s: %w", name, err)
 		}
 		if !purpose.IsCA() {
 			continue
 		}
 		certificate, err := pki.ParseCertificate(pair.Cert)
 		if err != nil {
-			return fmt.Errorf("Secret %s: %w", name, err) //nolint:revive,staticcheck // A sentence for a condition.
+			return fmt.Errorf("secret %s: %w", name, err)
 		}
 		s.leaves.expires(certificate.NotAfter)
 		if purpose == pki.KubernetesCA {
@@ -125,7 +130,7 @@ func (s *scope) checkPairs() error {
 			continue
 		}
 		if err := pki.VerifyName(purpose, certificate, clusterCA); err != nil {
-			return fmt.Errorf("Secret %s: %w", name, err) //nolint:revive,staticcheck // A sentence for a condition.
+			return fmt.Errorf("secret %s: %w", name, err)
 		}
 	}
 	return nil
@@ -145,5 +150,5 @@ func (s *scope) placedFingerprint(more ...[]byte) string {
 	for _, purpose := range purposesOf(s.controlPlane) {
 		parts = append(parts, s.pairs[purpose].Cert)
 	}
-	return child.Key(s.key).Fingerprint(append(parts, more...)...)
+	return s.key.Fingerprint(append(parts, more...)...)
 }

@@ -47,7 +47,11 @@ func (r *Reconciler) clusterConfigured(ctx context.Context, s *scope) (phase.Out
 	return outcome, nil
 }
 
-func (r *Reconciler) configured(ctx context.Context, s *scope, config *unstructured.Unstructured) (phase.Outcome, error) {
+func (r *Reconciler) configured(
+	ctx context.Context,
+	s *scope,
+	config *unstructured.Unstructured,
+) (phase.Outcome, error) {
 	fingerprint := s.key.Fingerprint(s.config.Data[desired.KeyClusterWide])
 	if s.config.Annotations[contract.AppliedConfigAnnotation] != fingerprint {
 		done, err := r.Clusters.ApplyConfig(ctx, s.access, config)

@@ -57,14 +57,21 @@ func (r *Reconciler) endpointKnown(ctx context.Context, s *scope) (phase.Outcome
 			controlplanev1.EndpointNodeMissingReason, decision.Warning)
 		return phase.Continue(), nil
 	}
-	conditions.True(s.controlPlane, controlplanev1.EndpointReadyCondition, controlplanev1.EndpointKnownReason, decision.Note)
+	conditions.True(
+		s.controlPlane,
+		controlplanev1.EndpointReadyCondition,
+		controlplanev1.EndpointKnownReason,
+		decision.Note,
+	)
 	return phase.Continue(), nil
 }
 
 func (r *Reconciler) endpointFacts(ctx context.Context, s *scope) (desired.EndpointFacts, error) {
 	facts := desired.EndpointFacts{
-		Fixed: s.controlPlane.Spec.ControlPlaneEndpoint, ExternalAddress: s.controlPlane.Spec.ExternalAddress, Service: s.service,
-		FromNode: s.config != nil && s.config.Annotations[contract.EndpointSourceAnnotation] == endpointFromNode,
+		Fixed:           s.controlPlane.Spec.ControlPlaneEndpoint,
+		ExternalAddress: s.controlPlane.Spec.ExternalAddress,
+		Service:         s.service,
+		FromNode:        s.config != nil && s.config.Annotations[contract.EndpointSourceAnnotation] == endpointFromNode,
 	}
 	if s.service.Spec.Type != corev1.ServiceTypeNodePort || facts.ExternalAddress != "" {
 		return facts, nil

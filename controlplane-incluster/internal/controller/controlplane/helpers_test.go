@@ -3,17 +3,20 @@
 package controlplane_test
 
 import (
+	"context"
+
+	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/stretchr/testify/require"
-
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-incluster/api/v1beta2"
+	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/desired"
 )
 
 func quantity(text string) resource.Quantity { return resource.MustParse(text) }
@@ -46,4 +49,23 @@ func kindOf(list client.ObjectList) string {
 		return err.Error()
 	}
 	return gvks[0].Kind + "/"
+}
+
+func (w *world) serviceName() string { return desired.NamesOf(w.identity()).Service() }
+
+// node makes a node of the management cluster.
+func (w *world) node(name, ip string, ready corev1.ConditionStatus) *corev1.Node {
+	w.t.Helper()
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	require.NoError(w.t, env.Client.Create(w.t.Context(), node))
+	w.t.Cleanup(func() { _ = env.Client.Delete(context.Background(), node) })
+	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: ip}}
+	w.setReady(node, ready)
+	return node
+}
+
+func (w *world) setReady(node *corev1.Node, ready corev1.ConditionStatus) {
+	w.t.Helper()
+	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready}}
+	require.NoError(w.t, env.Client.Status().Update(w.t.Context(), node))
 }

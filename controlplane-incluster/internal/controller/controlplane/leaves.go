@@ -5,6 +5,7 @@ package controlplane
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
@@ -104,9 +105,7 @@ func (w leafSecret) renewal(s *scope, pair leafPair, data map[string][]byte) pki
 // renewed is the wanted content: good leaves stay, the others are issued.
 func (r *Reconciler) renewed(s *scope, want leafSecret, data map[string][]byte) (map[string][]byte, error) {
 	content := map[string][]byte{}
-	for key, value := range want.extra {
-		content[key] = value
-	}
+	maps.Copy(content, want.extra)
 	for _, pair := range want.leaves {
 		content[pair.certKey], content[pair.keyKey] = data[pair.certKey], data[pair.keyKey]
 		if !want.renewal(s, pair, data).Due() {

@@ -36,7 +36,7 @@ func TestComesUp(t *testing.T) {
 	assert.True(t, *w.controlPlane.Status.ExternalManagedControlPlane)
 
 	// With the address everything else is there in one pass.
-	w.giveAddress("10.211.0.200")
+	w.giveAddress()
 	w.reconcile()
 	w.is(controlplanev1.EndpointReadyCondition, metav1.ConditionTrue)
 	w.is(controlplanev1.InitializedCondition, metav1.ConditionFalse)
@@ -77,7 +77,7 @@ func TestAccess(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.reconcile()
-	w.giveAddress("10.211.0.200")
+	w.giveAddress()
 	w.reconcile()
 	require.False(t, w.controlPlane.Initialized())
 
@@ -185,7 +185,7 @@ func TestWhyAPodDoesNotStart(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.reconcile()
-			w.giveAddress("10.211.0.200")
+			w.giveAddress()
 			w.reconcile()
 			w.runPods(w.podSetName(), 0)
 			pod := get(w, w.podSetName()+"-0", &corev1.Pod{})

@@ -126,7 +126,12 @@ func (r *Reconciler) phases() []phase.Phase[scope] {
 		{Name: "deleted", Run: r.deleted},
 		{Name: "finalizerSet", Run: r.finalizerSet},
 		{Name: "childrenRead", Condition: available, Run: r.childrenRead},
-		{Name: "certificatesExist", Condition: certificates, TrueReason: controlplanev1.AvailableReason, Run: r.certificatesExist},
+		{
+			Name:       "certificatesExist",
+			Condition:  certificates,
+			TrueReason: controlplanev1.AvailableReason,
+			Run:        r.certificatesExist,
+		},
 		{Name: "releaseKnown", Condition: configuration, Run: releaseKnown},
 		{Name: "serviceApplied", Condition: endpoint, Run: r.serviceApplied},
 		{Name: "storageApplied", Condition: etcd, Run: r.storageApplied},

@@ -158,7 +158,12 @@ func (s *scope) reportComponents() {
 	case s.podsFailed:
 		return // The condition says why.
 	case s.podSet == nil:
-		conditions.False(s.controlPlane, condition, controlplanev1.NotHealthyReason, "the control plane pods do not exist yet")
+		conditions.False(
+			s.controlPlane,
+			condition,
+			controlplanev1.NotHealthyReason,
+			"the control plane pods do not exist yet",
+		)
 	case s.podSet.Status.ReadyReplicas > 0:
 		conditions.True(s.controlPlane, condition, controlplanev1.HealthyReason, "")
 	default:
@@ -193,13 +198,18 @@ func podReason(pod *corev1.Pod) string {
 	}
 	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		switch {
-		case status.State.Waiting != nil:
+		case status.State.Waiting != nil && !starting(status.State.Waiting.Reason):
 			return fmt.Sprintf("container %s is waiting: %s", status.Name, status.State.Waiting.Reason)
 		case status.State.Terminated != nil && status.State.Terminated.ExitCode != 0:
 			return fmt.Sprintf("container %s ended with exit code %d", status.Name, status.State.Terminated.ExitCode)
 		}
 	}
 	return "is starting"
+}
+
+// starting tells the stations of every start, which would only be noise, from what keeps a container waiting.
+func starting(reason string) bool {
+	return reason == "" || reason == "ContainerCreating" || reason == "PodInitializing"
 }
 
 func (s *scope) reportRollout() {
@@ -255,10 +265,15 @@ func (s *scope) reportAvailable() {
 	}
 	conditions.False(s.controlPlane, controlplanev1.DeletingCondition, controlplanev1.NotDeletingReason, "")
 	parts := []string{controlplanev1.CertificatesAvailableCondition, controlplanev1.EndpointReadyCondition}
-	if !s.controlPlane.Initialized() && conditions.Get(s.controlPlane, controlplanev1.ConfigurationAppliedCondition) != nil {
+	if !s.controlPlane.Initialized() &&
+		conditions.Get(s.controlPlane, controlplanev1.ConfigurationAppliedCondition) != nil {
 		parts = append(parts, controlplanev1.ConfigurationAppliedCondition)
 	}
-	parts = append(parts, controlplanev1.EtcdClusterHealthyCondition, controlplanev1.ControlPlaneComponentsHealthyCondition,
-		controlplanev1.InitializedCondition)
+	parts = append(
+		parts,
+		controlplanev1.EtcdClusterHealthyCondition,
+		controlplanev1.ControlPlaneComponentsHealthyCondition,
+		controlplanev1.InitializedCondition,
+	)
 	conditions.Summary(s.controlPlane, condition, controlplanev1.AvailableReason, parts...)
 }

@@ -36,7 +36,11 @@ import (
 	"github.com/k0smotron/k0smotron/shared/workload"
 )
 
-const fieldOwner = "k0smotron-controlplane-incluster"
+const (
+	fieldOwner = "k0smotron-controlplane-incluster"
+	// address is what the load balancer gives.
+	address = "10.211.0.200"
+)
 
 var env *testenv.Environment
 
@@ -97,7 +101,11 @@ func newControlPlane(
 	return controlPlane
 }
 
-func newReconciler(c client.Client, clock *clocktesting.FakeClock, clusters controlplane.HostedClusters) *controlplane.Reconciler {
+func newReconciler(
+	c client.Client,
+	clock *clocktesting.FakeClock,
+	clusters controlplane.HostedClusters,
+) *controlplane.Reconciler {
 	return &controlplane.Reconciler{
 		Client:   c,
 		Live:     c,
@@ -216,10 +224,10 @@ func (w *world) etcdSet() *appsv1.StatefulSet {
 }
 
 // giveAddress is the load balancer.
-func (w *world) giveAddress(ip string) {
+func (w *world) giveAddress() {
 	w.t.Helper()
 	service := get(w, desired.NamesOf(w.identity()).Service(), &corev1.Service{})
-	service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: ip}}
+	service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: address}}
 	require.NoError(w.t, env.Client.Status().Update(w.t.Context(), service))
 }
 
@@ -233,12 +241,12 @@ func (w *world) runPods(name string, ready int32) {
 	}
 	require.NoError(w.t, env.Client.Status().Update(w.t.Context(), set))
 	if name == w.podSetName() {
-		w.runPod(set, ready == 1)
+		w.runPod(set, map[int32]corev1.ConditionStatus{0: corev1.ConditionFalse, 1: corev1.ConditionTrue}[ready])
 	}
 }
 
 // runPod replaces the pod of a StatefulSet by one of its newest template.
-func (w *world) runPod(set *appsv1.StatefulSet, ready bool) {
+func (w *world) runPod(set *appsv1.StatefulSet, ready corev1.ConditionStatus) {
 	w.t.Helper()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 		Namespace: w.namespace, Name: set.Name + "-0", Labels: set.Spec.Template.Labels,
@@ -247,12 +255,8 @@ func (w *world) runPod(set *appsv1.StatefulSet, ready bool) {
 		env.Client.Delete(w.t.Context(), pod.DeepCopy(), client.GracePeriodSeconds(0))))
 	pod.Spec = *set.Spec.Template.Spec.DeepCopy()
 	require.NoError(w.t, env.Client.Create(w.t.Context(), pod))
-	status := corev1.ConditionFalse
-	if ready {
-		status = corev1.ConditionTrue
-	}
 	pod.Status.StartTime = new(metav1.NewTime(w.clock.Now()))
-	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: status}}
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}}
 	require.NoError(w.t, env.Client.Status().Update(w.t.Context(), pod))
 }
 
@@ -260,7 +264,7 @@ func (w *world) runPod(set *appsv1.StatefulSet, ready bool) {
 func (w *world) available() *world {
 	w.t.Helper()
 	w.reconcile()
-	w.giveAddress("10.211.0.200")
+	w.giveAddress()
 	w.reconcile()
 	w.runPods(w.etcdSetName(), 1)
 	w.runPods(w.podSetName(), 1)
