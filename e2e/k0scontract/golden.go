@@ -62,7 +62,7 @@ func factsOf(path string) ([]Fact, error) {
 		return ConfigFacts(KindKey, data)
 	case filepath.Base(path) == clusterWideFile:
 		return ConfigFacts(KindClusterKey, data)
-	case strings.HasPrefix(string(data), "#cloud-config"):
+	case strings.HasPrefix(string(data), cloudConfig):
 		parsed, err := ParseUserData(data)
 		if err != nil {
 			return nil, err

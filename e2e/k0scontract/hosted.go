@@ -104,6 +104,14 @@ func (h *Hosted) container() (corev1.Container, bool) {
 	return h.Pod.Containers[index], true
 }
 
+// Minor is the minor version of the k0s release in the image's tag, as "v1.36".
+func (h *Hosted) Minor() string {
+	container, _ := h.container()
+	_, tag, _ := strings.Cut(filepath.Base(container.Image), ":")
+	parts := strings.SplitN(tag, ".", 3)
+	return strings.Join(parts[:min(2, len(parts))], ".")
+}
+
 // Arguments are the command of k0s, without the program itself.
 func (h *Hosted) Arguments() []string {
 	container, _ := h.container()

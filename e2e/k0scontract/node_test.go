@@ -45,8 +45,14 @@ kube-scheduler:x:903:0::/var/lib/k0s:/bin/false
 konnectivity-server:x:904:0::/var/lib/k0s:/bin/false
 `
 
-// newNode makes a node. Another node's network is shared when beside is given.
-func newNode(t *testing.T, name, address string, beside *node) *node {
+// address is the node's own; external stands for the address of a load balancer, which nobody needs to reach here.
+const (
+	address  = "10.99.0.2"
+	external = "10.211.0.200"
+)
+
+// newNode makes a node that knows hosts by their addresses. Another node's network is shared when beside is given.
+func newNode(t *testing.T, name string, hosts map[string]string, beside *node) *node {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Fatal("this test makes namespaces and mounts and must run as root")
@@ -57,7 +63,11 @@ func newNode(t *testing.T, name, address string, beside *node) *node {
 	}
 	// Users of the node must be able to reach its folder's content through the mounts, not through the path.
 	n.write(t, "etc/passwd", passwd, 0o644)
-	n.write(t, "etc/hosts", "127.0.0.1 localhost etcd\n"+address+" "+name+"\n", 0o644)
+	known := "127.0.0.1 localhost\n" + address + " " + name + "\n"
+	for host, at := range hosts {
+		known += at + " " + host + "\n"
+	}
+	n.write(t, "etc/hosts", known, 0o644)
 	n.installPrograms(t)
 
 	arguments := []string{"--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "--", "sh", "-c", nodeScript, "node.sh", n.folder, name, address}

@@ -19,6 +19,9 @@ const (
 	parametersPath = "/etc/k0smotron/parameters"
 )
 
+// cloudConfig is how user data begins.
+const cloudConfig = "#cloud-config"
+
 // UserData is a machine's user data as far as k0s is concerned.
 type UserData struct {
 	// Arguments are those of the one k0s command that the bootstrap script runs.

@@ -1,0 +1,65 @@
+//go:build k0scontract
+
+// SPDX-License-Identifier: Apache-2.0
+
+package k0scontract
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return content
+}
+
+func readRepo(t *testing.T, path string) []byte {
+	t.Helper()
+	return readFile(t, filepath.Join(repoRoot(t), path))
+}
+
+// goldenHosted are the golden control planes that a k0s of the tested minor runs, by the name of their folder.
+func goldenHosted(t *testing.T) map[string]*Hosted {
+	t.Helper()
+	files, err := GoldenFiles(repoRoot(t))
+	require.NoError(t, err)
+	found := map[string]*Hosted{}
+	for _, file := range files {
+		if filepath.Base(file) != objectsFile {
+			continue
+		}
+		folder := filepath.Dir(filepath.Join(repoRoot(t), file))
+		hosted, err := LoadHosted(folder)
+		require.NoError(t, err, folder)
+		if hosted != nil && hosted.Minor() == testedMinor {
+			found[filepath.Base(folder)] = hosted
+		}
+	}
+	require.NotEmpty(t, found)
+	return found
+}
+
+// goldenUserData are the golden user data of machines, by the name of their folder.
+func goldenUserData(t *testing.T) map[string]UserData {
+	t.Helper()
+	files, err := GoldenFiles(repoRoot(t))
+	require.NoError(t, err)
+	found := map[string]UserData{}
+	for _, file := range files {
+		content := readRepo(t, file)
+		if len(content) < len(cloudConfig) || string(content[:len(cloudConfig)]) != cloudConfig {
+			continue
+		}
+		parsed, err := ParseUserData(content)
+		require.NoError(t, err, file)
+		found[filepath.Base(filepath.Dir(file))] = parsed
+	}
+	require.NotEmpty(t, found)
+	return found
+}
