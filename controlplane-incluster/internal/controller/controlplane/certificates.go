@@ -51,15 +51,11 @@ func (r *Reconciler) certificatesExist(ctx context.Context, s *scope) (phase.Out
 
 func (r *Reconciler) pair(ctx context.Context, s *scope, purpose pki.Purpose) (pki.Pair, error) {
 	secret, key := &corev1.Secret{}, s.object(pairName(s.cluster, purpose))
-	cached, err := lookup(ctx, r.Client, key, secret)
-	if err != nil || cached {
-		return pairOf(secret), err
-	}
-	supplied, err := lookup(ctx, r.Live, key, secret)
+	exists, err := r.found(ctx, key, secret)
 	switch {
 	case err != nil:
 		return pki.Pair{}, err
-	case supplied:
+	case exists:
 		return pairOf(secret), r.adopt(ctx, secret, s.cluster.Name)
 	case s.everInitialized():
 		return pki.Pair{}, phase.Failure(controlplanev1.NotAvailableReason, fmt.Errorf(
