@@ -76,7 +76,10 @@ func (m MountNamespace) private(place string) string {
 func (m MountNamespace) made() string { return filepath.Join(m.paths.State, "made-directories") }
 
 func (m MountNamespace) makePlaces() error {
-	var made []string
+	made, err := m.madePlaces()
+	if err != nil {
+		return err
+	}
 	for _, place := range fixedPlaces() {
 		if _, err := os.Stat(place); errors.Is(err, os.ErrNotExist) {
 			made = append(made, place)
@@ -95,13 +98,21 @@ func (m MountNamespace) makePlaces() error {
 	return layout.Write(m.paths.MountNamespace(), nil, 0o600)
 }
 
-// removePlaces removes the directories that makePlaces made, unless somebody else uses them by now.
-func (m MountNamespace) removePlaces() error {
+func (m MountNamespace) madePlaces() ([]string, error) {
 	content, err := os.ReadFile(m.made())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("reading which directories were made: %w", err)
+		return nil, fmt.Errorf("reading which directories were made: %w", err)
 	}
-	for _, place := range strings.Fields(string(content)) {
+	return strings.Fields(string(content)), nil
+}
+
+// removePlaces removes the directories that makePlaces made, unless somebody else uses them by now.
+func (m MountNamespace) removePlaces() error {
+	made, err := m.madePlaces()
+	if err != nil {
+		return err
+	}
+	for _, place := range made {
 		err := os.Remove(place)
 		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTEMPTY) {
 			return fmt.Errorf("removing directory: %w", err)

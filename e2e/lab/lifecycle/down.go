@@ -29,7 +29,7 @@ func (l *Lab) Down(ctx context.Context) error {
 		step.Step{Name: "killing pods", Run: l.killPods},
 		step.Step{Name: "unmounting", Run: l.unmount},
 		step.Step{Name: "removing cgroups", Run: removeCgroups},
-		step.Step{Name: "disconnecting the network", Run: disconnect},
+		step.Step{Name: "disconnecting the network", Run: l.disconnect},
 		step.Step{Name: "removing files", Run: l.removeFiles},
 	)
 }
@@ -44,7 +44,7 @@ func (l *Lab) stopPrograms(ctx context.Context) (string, error) {
 	}
 	slices.SortStableFunc(names, func(a, b string) int { return stopOrder(a) - stopOrder(b) })
 	for _, name := range names {
-		if err := l.programs().Stop(ctx, name, 3*time.Second); err != nil {
+		if err := l.programs().Stop(ctx, name, time.Second); err != nil {
 			return "", err
 		}
 	}
@@ -113,11 +113,14 @@ func removeCgroups(context.Context) (string, error) {
 	return layout.CgroupRoot, host.RemoveCgroup(layout.CgroupRoot)
 }
 
-func disconnect(ctx context.Context) (string, error) {
+func (l *Lab) disconnect(ctx context.Context) (string, error) {
 	if err := network.Remove(ctx, network.Mgmt()); err != nil {
 		return "", err
 	}
-	return layout.Bridge, network.RemoveBridge(ctx)
+	if err := network.RemoveBridge(ctx); err != nil {
+		return "", err
+	}
+	return layout.Bridge, host.RestoreForwarding(l.Paths)
 }
 
 func (l *Lab) removeFiles(context.Context) (string, error) {

@@ -48,7 +48,7 @@ func (l *Lab) Up(ctx context.Context) error {
 		step.Step{Name: "checking this machine", Run: l.preflight},
 		step.Step{Name: "installing packages", Run: installPackages},
 		step.Step{Name: "building programs", Run: l.buildPrograms},
-		step.Step{Name: "connecting the network", Run: connect},
+		step.Step{Name: "connecting the network", Run: l.connect},
 		step.Step{Name: "writing configuration and certificates", Run: l.configure},
 	)
 	if err != nil {
@@ -112,7 +112,10 @@ func (l *Lab) ownProgram(name string) string {
 	return filepath.Join(l.Paths.Cache, "bin", "lab", name)
 }
 
-func connect(ctx context.Context) (string, error) {
+func (l *Lab) connect(ctx context.Context) (string, error) {
+	if err := host.EnableForwarding(l.Paths); err != nil {
+		return "", err
+	}
 	if err := network.EnsureBridge(ctx); err != nil {
 		return "", err
 	}

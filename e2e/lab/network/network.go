@@ -10,14 +10,15 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/k0smotron/k0smotron/e2e/lab/command"
 	"github.com/k0smotron/k0smotron/e2e/lab/layout"
 )
 
-// comment marks the lab's firewall rules.
-const comment = "k0smotron-lab"
+// netnsDir is where ip(8) keeps namespaces.
+const netnsDir = "/run/netns"
 
 // Segment is one network namespace on the bridge.
 type Segment struct {
@@ -34,7 +35,7 @@ func Mgmt() Segment {
 	return Segment{Netns: layout.MgmtNetns, Veth: layout.MgmtVeth, Address: layout.MgmtIP}
 }
 
-// EnsureBridge makes the bridge and lets traffic between its ports through the host's firewall.
+// EnsureBridge makes the bridge, lets its traffic through the host's firewall and translates what goes further.
 func EnsureBridge(ctx context.Context) error {
 	if !linkExists(layout.Bridge) {
 		if err := command.Run(ctx, "ip", "link", "add", layout.Bridge, "type", "bridge"); err != nil {
@@ -48,34 +49,12 @@ func EnsureBridge(ctx context.Context) error {
 	); err != nil {
 		return err
 	}
-	for _, rule := range firewallRules() {
-		if err := command.Run(ctx, "iptables", filter("-C", rule)...); err == nil {
-			continue
-		}
-		if err := command.Run(ctx, "iptables", filter("-I", rule)...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// firewallRules are of the filter table: bridged packets pass FORWARD when bridge-nf-call-iptables is on, and a host
-// with a container engine drops them there.
-func firewallRules() [][]string {
-	mark := []string{"-m", "comment", "--comment", comment, "-j", "ACCEPT"}
-	return [][]string{
-		append([]string{"FORWARD", "-i", layout.Bridge, "-o", layout.Bridge}, mark...),
-		append([]string{"INPUT", "-i", layout.Bridge}, mark...),
-	}
-}
-
-func filter(verb string, rule []string) []string {
-	return append([]string{"-w", verb}, rule...)
+	return ensureFirewall(ctx)
 }
 
 // Ensure makes a namespace that reaches the bridge and, through the host, whatever the host forwards.
 func Ensure(ctx context.Context, s Segment) error {
-	if _, err := os.Stat("/run/netns/" + s.Netns); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(netnsDir, s.Netns)); errors.Is(err, os.ErrNotExist) {
 		if err := command.Run(ctx, "ip", "netns", "add", s.Netns); err != nil {
 			return err
 		}
@@ -130,7 +109,7 @@ func Remove(ctx context.Context, s Segment) error {
 			return err
 		}
 	}
-	if _, err := os.Stat("/run/netns/" + s.Netns); err == nil {
+	if _, err := os.Stat(filepath.Join(netnsDir, s.Netns)); err == nil {
 		if err := command.Run(ctx, "ip", "netns", "delete", s.Netns); err != nil {
 			return err
 		}
@@ -140,17 +119,28 @@ func Remove(ctx context.Context, s Segment) error {
 
 // RemoveBridge takes the bridge and its firewall rules away.
 func RemoveBridge(ctx context.Context) error {
-	for _, rule := range firewallRules() {
-		for {
-			if err := command.Run(ctx, "iptables", filter("-D", rule)...); err != nil {
-				break // no such rule is left
-			}
+	removeFirewall(ctx)
+	if linkExists(layout.Bridge) {
+		if err := command.Run(ctx, "ip", "link", "delete", layout.Bridge); err != nil {
+			return err
 		}
 	}
-	if !linkExists(layout.Bridge) {
-		return nil
+	return removeNetnsMount(ctx)
+}
+
+// removeNetnsMount takes back what ip(8) mounts with the first namespace, once there is none of anybody.
+func removeNetnsMount(ctx context.Context) error {
+	entries, err := os.ReadDir(netnsDir)
+	if err != nil || len(entries) > 0 {
+		return nil //nolint:nilerr // there is nothing to take back
 	}
-	return command.Run(ctx, "ip", "link", "delete", layout.Bridge)
+	if err := command.Run(ctx, "umount", netnsDir); err != nil {
+		return nil //nolint:nilerr // it is not mounted
+	}
+	if err := os.Remove(netnsDir); err != nil {
+		return fmt.Errorf("removing %s: %w", netnsDir, err)
+	}
+	return nil
 }
 
 func linkExists(name string) bool {
