@@ -4,6 +4,7 @@ package kubeconfig
 
 import (
 	"bytes"
+	"crypto/x509"
 	"fmt"
 	"time"
 
@@ -42,24 +43,22 @@ func RenewalOf(standing Standing) pki.Renewal {
 	case !bytes.Equal(bytes.TrimSpace(content.CA), bytes.TrimSpace(standing.CA.PEM)):
 		return pki.Renewal{Reason: "OtherCA", Message: "the kubeconfig trusts another CA than the cluster's"}
 	}
-	if renewal := certificateRenewal(standing, content); renewal.Due() {
-		return renewal
-	}
-	return pki.Renewal{}
+	return certificateRenewal(standing, content)
 }
 
 // certificateRenewal judges the client certificate, first by the rules of all
-// our leaves, then by the earlier time at which a kubeconfig is renewed.
+// our leaves, then by the earlier time at which a kubeconfig is renewed. One
+// that lives as long as the CA is left alone: a new one would not live longer.
 func certificateRenewal(standing Standing, content Content) pki.Renewal {
 	leaf := pki.Standing{Now: standing.Now, CA: standing.CA, Wanted: pki.Admin(), Current: content.Client}
 	if renewal := pki.RenewalOf(leaf); renewal.Due() {
 		return renewal
 	}
-	due, err := RenewalTime(content)
+	certificate, err := pki.ParseCertificate(content.Client.Cert)
 	if err != nil {
 		return pki.Renewal{Reason: "Unreadable", Message: err.Error()}
 	}
-	if standing.Now.Before(due) {
+	if standing.Now.Before(halfTime(certificate)) || !certificate.NotAfter.Before(standing.CA.Certificate.NotAfter) {
 		return pki.Renewal{}
 	}
 	return pki.Renewal{Reason: "Expiring", Message: "less than half of the life of the kubeconfig's certificate is left"}
@@ -72,5 +71,9 @@ func RenewalTime(content Content) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("reading client certificate of kubeconfig: %w", err)
 	}
-	return certificate.NotAfter.Add(-certificate.NotAfter.Sub(certificate.NotBefore) / 2), nil
+	return halfTime(certificate), nil
+}
+
+func halfTime(certificate *x509.Certificate) time.Time {
+	return certificate.NotAfter.Add(-certificate.NotAfter.Sub(certificate.NotBefore) / 2)
 }
