@@ -67,6 +67,24 @@ func assertNoDefaults(t *testing.T, path string, schema *apiextensionsv1.JSONSch
 	}
 }
 
+// ruleMessages are the messages of all CEL rules below a schema.
+func ruleMessages(schema *apiextensionsv1.JSONSchemaProps) []string {
+	var messages []string
+	for _, rule := range schema.XValidations {
+		messages = append(messages, rule.Message)
+	}
+	for _, property := range schema.Properties {
+		messages = append(messages, ruleMessages(&property)...)
+	}
+	if schema.Items != nil && schema.Items.Schema != nil {
+		messages = append(messages, ruleMessages(schema.Items.Schema)...)
+	}
+	if schema.AdditionalProperties != nil && schema.AdditionalProperties.Schema != nil {
+		messages = append(messages, ruleMessages(schema.AdditionalProperties.Schema)...)
+	}
+	return messages
+}
+
 func loadCRDs(t *testing.T) map[string]*apiextensionsv1.CustomResourceDefinition {
 	t.Helper()
 	files, err := filepath.Glob("../../config/crd/bases/*.yaml")

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 
-
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/bootstrap/internal/bootstrapdata"
 	"github.com/k0smotron/k0smotron/bootstrap/internal/filesource"
