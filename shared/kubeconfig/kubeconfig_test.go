@@ -96,7 +96,7 @@ func TestBuildFails(t *testing.T) {
 	require.ErrorContains(t, err, "building kubeconfig: issuing certificate kubernetes-admin")
 }
 
-// editor changes a kubeconfig as somebody with kubectl might.
+// edited changes a kubeconfig as somebody with kubectl might.
 func edited(t testing.TB, written []byte, edit func(*clientcmdapi.Config)) []byte {
 	t.Helper()
 	config, err := clientcmd.Load(written)
@@ -203,6 +203,11 @@ func TestRenewalAtTheEndOfTheCA(t *testing.T) {
 	current := build(t, issuerAt(last.Add(-30*24*time.Hour)), ca)
 	standing := kubeconfig.Standing{Now: last.Add(-time.Hour), CA: ca, Admin: demo(), Current: current}
 	assert.False(t, kubeconfig.RenewalOf(standing).Due())
+	content, err := kubeconfig.Parse(current)
+	require.NoError(t, err)
+	due, err := kubeconfig.RenewalTime(content)
+	require.NoError(t, err)
+	assert.Equal(t, last, due, "or a manager would look again at once, for ever")
 }
 
 func TestRenewalTime(t *testing.T) {
@@ -219,4 +224,6 @@ func TestRenewalTime(t *testing.T) {
 	assert.False(t, kubeconfig.RenewalOf(standing).Due())
 	_, err = kubeconfig.RenewalTime(kubeconfig.Content{})
 	require.ErrorContains(t, err, "client certificate")
+	_, err = kubeconfig.RenewalTime(kubeconfig.Content{Client: content.Client})
+	require.ErrorContains(t, err, "reading CA")
 }

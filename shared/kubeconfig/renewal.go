@@ -65,11 +65,18 @@ func certificateRenewal(standing Standing, content Content) pki.Renewal {
 }
 
 // RenewalTime is when half of the certificate's life is over: when to look at
-// the kubeconfig again.
+// the kubeconfig again. For one that lives as long as the CA it is its end.
 func RenewalTime(content Content) (time.Time, error) {
 	certificate, err := pki.ParseCertificate(content.Client.Cert)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("reading client certificate of kubeconfig: %w", err)
+	}
+	ca, err := pki.ParseCertificate(content.CA)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading CA of kubeconfig: %w", err)
+	}
+	if !certificate.NotAfter.Before(ca.NotAfter) {
+		return certificate.NotAfter, nil
 	}
 	return halfTime(certificate), nil
 }
