@@ -157,7 +157,11 @@ func (l *Lab) clusterctlInit(ctx context.Context, providers []repository.Provide
 	if len(missing) == 0 {
 		return nil, nil
 	}
-	if _, err := l.clusterctl(ctx, initArguments(missing, len(inventory) == 0)...); err != nil {
+	run := laterRun
+	if len(inventory) == 0 {
+		run = firstRun
+	}
+	if _, err := l.clusterctl(ctx, initArguments(missing, run)...); err != nil {
 		return nil, err
 	}
 	for _, provider := range missing {
@@ -172,12 +176,20 @@ func (l *Lab) clusterctlInit(ctx context.Context, providers []repository.Provide
 	return missing, nil
 }
 
+// initRun says whether clusterctl has installed anything before.
+type initRun string
+
+const (
+	firstRun initRun = "first"
+	laterRun initRun = "later"
+)
+
 // initArguments mention every type on a first run, since clusterctl then adds kubeadm's for those that are not.
-func initArguments(missing []repository.Provider, first bool) []string {
+func initArguments(missing []repository.Provider, run initRun) []string {
 	arguments := []string{"init", "--wait-providers", "--wait-provider-timeout=90"}
 	for _, kind := range []string{"CoreProvider", "BootstrapProvider", "ControlPlaneProvider", "InfrastructureProvider"} {
 		names := repository.Names(missing, kind)
-		if names[0] == "-" && (!first || kind == "InfrastructureProvider") {
+		if names[0] == "-" && (run == laterRun || kind == "InfrastructureProvider") {
 			continue
 		}
 		arguments = append(arguments, flagOf(kind)+"="+strings.Join(names, ","))

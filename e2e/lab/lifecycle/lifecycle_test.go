@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/k0smotron/k0smotron/e2e/lab/layout"
+	"github.com/k0smotron/k0smotron/e2e/lab/repository"
+)
+
+func TestInitArguments(t *testing.T) {
+	t.Parallel()
+	core := repository.Provider{Name: "cluster-api", Type: "CoreProvider"}
+	bootstrap := repository.Provider{Name: "k0smotron", Type: "BootstrapProvider"}
+	controlPlane := repository.Provider{Name: "k0smotron", Type: "ControlPlaneProvider"}
+	infrastructure := repository.Provider{Name: "lab", Type: "InfrastructureProvider"}
+	tests := map[string]struct {
+		missing []repository.Provider
+		run     initRun
+		want    string
+	}{
+		"All": {
+			[]repository.Provider{core, bootstrap, controlPlane, infrastructure}, firstRun,
+			"--core=cluster-api --bootstrap=k0smotron --control-plane=k0smotron --infrastructure=lab",
+		},
+		"NoKubeadmOnAFirstRun":   {[]repository.Provider{core}, firstRun, "--core=cluster-api --bootstrap=- --control-plane=-"},
+		"LaterOnlyWhatIsMissing": {[]repository.Provider{bootstrap}, laterRun, "--bootstrap=k0smotron"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			arguments := initArguments(test.missing, test.run)
+			assert.Equal(t, "init", arguments[0])
+			assert.Equal(t, test.want, strings.Join(arguments[3:], " "))
+		})
+	}
+}
+
+func TestDirOf(t *testing.T) {
+	t.Parallel()
+	dir, err := dirOf(`{"Path": "x", "Dir": "/cache/x@v1"}`)
+	require.NoError(t, err)
+	assert.Equal(t, "/cache/x@v1", dir)
+	for _, answer := range []string{"", "{}", "nonsense"} {
+		_, err := dirOf(answer)
+		require.Error(t, err, answer)
+	}
+}
+
+func TestTheKubeletStopsFirst(t *testing.T) {
+	t.Parallel()
+	names := []string{"containerd", "etcd", "kubelet"}
+	slices.SortStableFunc(names, func(a, b string) int { return stopOrder(a) - stopOrder(b) })
+	assert.Equal(t, []string{"kubelet", "containerd", "etcd"}, names)
+}
+
+func TestStatusOfALabThatIsDown(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	lab := &Lab{Paths: layout.Paths{State: dir, Run: dir, Cache: dir}}
+	var out strings.Builder
+	require.NoError(t, lab.Status(t.Context(), &out))
+	assert.Contains(t, out.String(), "kube-apiserver           stopped  -")
+	assert.Contains(t, out.String(), "lab up")
+}
