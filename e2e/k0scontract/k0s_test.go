@@ -5,6 +5,7 @@
 package k0scontract
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +27,10 @@ var found struct {
 // testedK0s is the k0s that is held to the contract: the one the lab would take.
 func testedK0s(t *testing.T, paths layout.Paths) k0s.Binary {
 	t.Helper()
-	found.once.Do(func() { found.binary, found.err = k0s.Find(t.Context(), paths) })
+	found.once.Do(func() {
+		found.binary, found.err = k0s.Find(t.Context(), paths)
+		fmt.Println("held to the contract:", found.binary.Origin)
+	})
 	require.NoError(t, found.err)
 	return found.binary
 }
