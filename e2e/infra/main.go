@@ -55,7 +55,10 @@ func run(socket, health string) error {
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)
 	}
-	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping)); err != nil {
+	if err := errors.Join(
+		mgr.AddHealthzCheck("ping", healthz.Ping),
+		mgr.AddReadyzCheck("ping", healthz.Ping),
+	); err != nil {
 		return fmt.Errorf("adding health checks: %w", err)
 	}
 	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
@@ -67,7 +70,7 @@ func run(socket, health string) error {
 	machines := &controller.MachineReconciler{
 		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Host: agent.NewClient(socket),
 	}
-	if err := machines.SetupWithManager(ctx, mgr); err != nil {
+	if err := machines.SetupWithManager(mgr); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)

@@ -39,7 +39,12 @@ func (h *host) Ensure(_ context.Context, spec machine.Spec) (machine.State, erro
 		return machine.State{}, h.err
 	}
 	if h.machine == nil {
-		h.machine = &machine.State{Name: spec.Name, Owner: spec.Owner, Address: netip.MustParseAddr("10.211.0.20"), Running: true}
+		h.machine = &machine.State{
+			Name:    spec.Name,
+			Owner:   spec.Owner,
+			Address: netip.MustParseAddr("10.211.0.20"),
+			Running: true,
+		}
 		h.userData = string(spec.UserData)
 	}
 	return *h.machine, nil
@@ -179,12 +184,12 @@ func TestDeletionDestroysTheMachine(t *testing.T) {
 	w.host.err = errors.New("busy")
 	_, err := w.pass(t)
 	require.ErrorContains(t, err, "busy")
-	require.NoError(t, w.client.Get(t.Context(), w.key(), &infrav1.LabMachine{}), "it is kept until the machine is gone")
+	require.NoError(t, w.client.Get(t.Context(), key(), &infrav1.LabMachine{}), "it is kept until the machine is gone")
 
 	w.host.err = nil
 	w.passes(t, 1)
 	assert.Nil(t, w.host.machine)
-	require.Error(t, w.client.Get(t.Context(), w.key(), &infrav1.LabMachine{}))
+	require.Error(t, w.client.Get(t.Context(), key(), &infrav1.LabMachine{}))
 }
 
 func TestDeletionSparesTheMachineOfAnother(t *testing.T) {
@@ -194,7 +199,7 @@ func TestDeletionSparesTheMachineOfAnother(t *testing.T) {
 	require.NoError(t, w.client.Delete(t.Context(), w.labMachine(t)))
 	w.passes(t, 1)
 	assert.Zero(t, w.host.destroys)
-	require.Error(t, w.client.Get(t.Context(), w.key(), &infrav1.LabMachine{}))
+	require.Error(t, w.client.Get(t.Context(), key(), &infrav1.LabMachine{}))
 }
 
 func TestAPausedMachineIsLeftAlone(t *testing.T) {
@@ -234,7 +239,10 @@ func TestClusterIsProvisionedWhenItHasAnEndpoint(t *testing.T) {
 func TestClusterWithoutOwnerWaits(t *testing.T) {
 	labCluster := &infrav1.LabCluster{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "alone"}}
 	w := newWorld(t, labCluster)
-	_, err := (&ClusterReconciler{Client: w.client}).Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(labCluster)})
+	_, err := (&ClusterReconciler{Client: w.client}).Reconcile(
+		t.Context(),
+		ctrl.Request{NamespacedName: client.ObjectKeyFromObject(labCluster)},
+	)
 	require.NoError(t, err)
 	require.NoError(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(labCluster), labCluster))
 	assertReady(t, labCluster, metav1.ConditionFalse, infrav1.WaitingForClusterReason)
@@ -243,7 +251,7 @@ func TestClusterWithoutOwnerWaits(t *testing.T) {
 func TestWhatIsGoneNeedsNothing(t *testing.T) {
 	w := newWorld(t)
 	w.passes(t, 1)
-	_, err := (&ClusterReconciler{Client: w.client}).Reconcile(t.Context(), ctrl.Request{NamespacedName: w.key()})
+	_, err := (&ClusterReconciler{Client: w.client}).Reconcile(t.Context(), ctrl.Request{NamespacedName: key()})
 	require.NoError(t, err)
 }
 
@@ -263,12 +271,12 @@ func newWorld(t *testing.T, existing ...client.Object) *world {
 	return &world{client: builder.Build(), host: &host{}}
 }
 
-func (w *world) key() client.ObjectKey { return client.ObjectKey{Namespace: namespace, Name: "worker"} }
+func key() client.ObjectKey { return client.ObjectKey{Namespace: namespace, Name: "worker"} }
 
 func (w *world) pass(t *testing.T) (ctrl.Result, error) {
 	t.Helper()
 	r := &MachineReconciler{Client: w.client, Secrets: w.client, Host: w.host}
-	return r.Reconcile(t.Context(), ctrl.Request{NamespacedName: w.key()})
+	return r.Reconcile(t.Context(), ctrl.Request{NamespacedName: key()})
 }
 
 func (w *world) passes(t *testing.T, n int) {
@@ -282,7 +290,7 @@ func (w *world) passes(t *testing.T, n int) {
 func (w *world) labMachine(t *testing.T) *infrav1.LabMachine {
 	t.Helper()
 	labMachine := &infrav1.LabMachine{}
-	require.NoError(t, w.client.Get(t.Context(), w.key(), labMachine))
+	require.NoError(t, w.client.Get(t.Context(), key(), labMachine))
 	return labMachine
 }
 
@@ -292,7 +300,13 @@ func assertReady(t *testing.T, object conditions.Getter, status metav1.Condition
 	require.NotNil(t, condition)
 	assert.Equal(t, status, condition.Status)
 	assert.Equal(t, reason, condition.Reason)
-	assert.Equal(t, status == metav1.ConditionTrue, condition.Message == "", "what is not ready says why: %q", condition.Message)
+	assert.Equal(
+		t,
+		status == metav1.ConditionTrue,
+		condition.Message == "",
+		"what is not ready says why: %q",
+		condition.Message,
+	)
 }
 
 func objects() []client.Object { return changed(func(map[string]client.Object) {}) }
@@ -315,14 +329,21 @@ func changed(change func(objects map[string]client.Object)) []client.Object {
 		},
 		"machine": &clusterv1.Machine{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "worker", Labels: labels},
-			Spec:       clusterv1.MachineSpec{ClusterName: "demo", Bootstrap: clusterv1.Bootstrap{DataSecretName: new("worker-data")}},
+			Spec: clusterv1.MachineSpec{
+				ClusterName: "demo",
+				Bootstrap:   clusterv1.Bootstrap{DataSecretName: new("worker-data")},
+			},
 		},
 		"secret": &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "worker-data"},
 			Data:       map[string][]byte{"value": []byte("#cloud-config\n"), "format": []byte("cloud-config")},
 		},
 		"labMachine": &infrav1.LabMachine{ObjectMeta: metav1.ObjectMeta{
-			Namespace: namespace, Name: "worker", Labels: labels, UID: "uid-of-worker", OwnerReferences: owned("Machine", "worker"),
+			Namespace:       namespace,
+			Name:            "worker",
+			Labels:          labels,
+			UID:             "uid-of-worker",
+			OwnerReferences: owned("Machine", "worker"),
 		}},
 	}
 	change(all)

@@ -41,7 +41,7 @@ type MachineReconciler struct {
 }
 
 // SetupWithManager makes mgr call the reconciler for LabMachines and whenever their Machine or Cluster changes.
-func (r *MachineReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) error {
+func (r *MachineReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	kind := infrav1.GroupVersion.WithKind("LabMachine")
 	ofCluster, err := util.ClusterToTypedObjectsMapper(mgr.GetClient(), &infrav1.LabMachineList{}, mgr.GetScheme())
 	if err != nil {
@@ -171,7 +171,11 @@ func owner(labMachine *infrav1.LabMachine) string {
 func (r *MachineReconciler) look(ctx context.Context, labMachine *infrav1.LabMachine) (ctrl.Result, error) {
 	state, err := r.Host.Get(ctx, labMachine.Name)
 	if errors.Is(err, machine.ErrNotFound) {
-		markNotReady(labMachine, infrav1.GoneReason, "the host has no such machine any more; delete the Machine to replace it")
+		markNotReady(
+			labMachine,
+			infrav1.GoneReason,
+			"the host has no such machine any more; delete the Machine to replace it",
+		)
 		return ctrl.Result{RequeueAfter: lookAfter}, nil
 	}
 	if err != nil {

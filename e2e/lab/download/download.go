@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -73,11 +74,7 @@ func (s *Server) SetFaults(faults Faults) {
 func (s *Server) Served() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	counts := make(map[string]int, len(s.served))
-	for name, count := range s.served {
-		counts[name] = count
-	}
-	return counts
+	return maps.Clone(s.served)
 }
 
 // ServeHTTP answers GET /<name>. The plus sign in a version may come as it is or encoded.

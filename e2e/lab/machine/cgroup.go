@@ -58,7 +58,7 @@ func mountOptions(kind, super string) string {
 		return "rw"
 	}
 	var kept []string
-	for _, option := range strings.Split(super, ",") {
+	for option := range strings.SplitSeq(super, ",") {
 		if strings.HasPrefix(option, "name=") {
 			return "none," + option
 		}

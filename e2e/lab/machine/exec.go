@@ -32,7 +32,7 @@ func childOf(supervisor int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, child := range strings.Fields(string(content)) {
+	for child := range strings.FieldsSeq(string(content)) {
 		pid, err := strconv.Atoi(child)
 		if err != nil {
 			return 0, err

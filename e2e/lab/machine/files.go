@@ -42,12 +42,20 @@ const cniConfig = `{
 func ownFiles(config Config, r record, userData []byte) []file {
 	const seed = "/var/lib/cloud/seed/nocloud/"
 	return []file{
-		{path: seed + "meta-data", content: fmt.Sprintf("instance-id: %s\nlocal-hostname: %s\n", r.Name, r.Name), mode: 0o644},
+		{
+			path:    seed + "meta-data",
+			content: fmt.Sprintf("instance-id: %s\nlocal-hostname: %s\n", r.Name, r.Name),
+			mode:    0o644,
+		},
 		{path: seed + "user-data", content: string(userData), mode: 0o600},
 		{path: "/etc/hostname", content: r.Name + "\n", mode: 0o644},
 		{path: "/etc/hosts", content: hosts(r), mode: 0o644},
 		{path: "/etc/resolv.conf", content: resolvConf(config.Nameservers), mode: 0o644},
-		{path: "/etc/cni/net.d/10-lab.conflist", content: fmt.Sprintf(cniConfig, config.Pool.PodSubnet(r.Address)), mode: 0o644},
+		{
+			path:    "/etc/cni/net.d/10-lab.conflist",
+			content: fmt.Sprintf(cniConfig, config.Pool.PodSubnet(r.Address)),
+			mode:    0o644,
+		},
 	}
 }
 

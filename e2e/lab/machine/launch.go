@@ -35,7 +35,7 @@ func segment(r record) network.Segment {
 // launch boots a machine that does not run.
 func (h *Host) launch(ctx context.Context, r record) error {
 	// A machine that lost its power has also lost its firewall rules and bridges.
-	if err := h.unplug(ctx, r); err != nil {
+	if err := unplug(ctx, r); err != nil {
 		return err
 	}
 	if err := h.plug(ctx, r); err != nil {
@@ -116,7 +116,7 @@ func (h *Host) plug(ctx context.Context, r record) error {
 	return nil
 }
 
-func (h *Host) unplug(ctx context.Context, r record) error {
+func unplug(ctx context.Context, r record) error {
 	if err := network.Remove(ctx, segment(r)); err != nil {
 		return fmt.Errorf("disconnecting the machine: %w", err)
 	}
@@ -125,7 +125,7 @@ func (h *Host) unplug(ctx context.Context, r record) error {
 
 // cleanUp takes away what a machine leaves on the host when it ends.
 func (h *Host) cleanUp(ctx context.Context, r record) error {
-	if err := h.unplug(ctx, r); err != nil {
+	if err := unplug(ctx, r); err != nil {
 		return err
 	}
 	groups, err := cgroupsOf(r.Name)

@@ -105,14 +105,14 @@ func TestParseHierarchies(t *testing.T) {
 		lines     string
 	}{
 		"version 2": {
-			mountinfo: "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",
+			mountinfo: "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 none rw,nsdelegate\n",
 			want:      []hierarchy{{folder: ".", kind: "cgroup2", options: "rw"}},
 		},
 		"version 1 beside 2": {
-			mountinfo: `31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755
-32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct
-40 31 0:37 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,xattr,release_agent=/lib/agent,name=systemd
-41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw
+			mountinfo: `31 23 0:28 / /sys/fs/cgroup rw - tmpfs none rw,mode=755
+32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup none rw,cpu,cpuacct
+40 31 0:37 / /sys/fs/cgroup/systemd rw,relatime - cgroup none rw,xattr,release_agent=/lib/agent,name=systemd
+41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 none rw
 `,
 			want: []hierarchy{
 				{folder: "cpu,cpuacct", kind: "cgroup", options: "cpu,cpuacct"},
@@ -121,7 +121,7 @@ func TestParseHierarchies(t *testing.T) {
 			},
 			lines: "cpu,cpuacct cgroup cpu,cpuacct\nsystemd cgroup none,name=systemd\nunified cgroup2 rw",
 		},
-		"elsewhere": {mountinfo: "50 23 0:40 / /mnt/cgroup rw - cgroup cgroup rw,cpu\n"},
+		"elsewhere": {mountinfo: "50 23 0:40 / /mnt/cgroup rw - cgroup none rw,cpu\n"},
 		"garbage":   {mountinfo: "cgroup\n\n - cgroup\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

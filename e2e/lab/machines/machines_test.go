@@ -39,7 +39,12 @@ func TestReadConfigSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestComposeOffersK0sUnderItsReleaseName(t *testing.T) {
-	config := compose(layout.Paths{State: "/state", Run: "/run/lab", Cache: "/cache"}, k0s.Binary{Path: "/k0s"}, "/rootfs", "/i.tar")
+	config := compose(
+		layout.Paths{State: "/state", Run: "/run/lab", Cache: "/cache"},
+		k0s.Binary{Path: "/k0s"},
+		"/rootfs",
+		"/i.tar",
+	)
 	assert.Equal(t, map[string]string{"k0s-" + k0s.Version + "-" + layout.Arch(): "/k0s"}, config.Downloads)
 	assert.Equal(t, "10.211.0.1:8480", config.Address)
 	assert.Equal(t, "/run/lab/agent/agent.sock", config.Socket)

@@ -27,7 +27,7 @@ func TestTheDemoIsWholeAndNamesTheK0sThatIsServed(t *testing.T) {
 	assert.NotContains(t, rendered, "${")
 
 	var kinds []string
-	for _, document := range strings.Split(rendered, "---\n") {
+	for document := range strings.SplitSeq(rendered, "---\n") {
 		var object struct{ Kind string }
 		require.NoError(t, yaml.Unmarshal([]byte(document), &object))
 		kinds = append(kinds, object.Kind)

@@ -90,7 +90,12 @@ func build(ctx context.Context, root string, progress io.Writer) error {
 	if err := os.Chmod(root, 0o755); err != nil {
 		return err
 	}
-	fmt.Fprintf(progress, "machine image: installing Debian %s with %d packages and what they need\n", suite, len(packages))
+	fmt.Fprintf(
+		progress,
+		"machine image: installing Debian %s with %d packages and what they need\n",
+		suite,
+		len(packages),
+	)
 	err := command.Run(ctx, "debootstrap", "--variant=minbase", "--include="+strings.Join(packages, ","), suite, root)
 	if err != nil {
 		return err

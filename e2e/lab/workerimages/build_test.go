@@ -27,9 +27,38 @@ func TestBuild(t *testing.T) {
 	t.Log(archive)
 
 	dir := t.TempDir()
-	require.NoError(t, command.Run(ctx, "sh", "-c",
-		`cd "$1" && tar -xf "$2" && for blob in blobs/sha256/*; do tar -C "$1" -xf "$blob" 2>/dev/null || true; done`, "sh", dir, archive))
-	require.NoError(t, command.Run(ctx, "unshare", "--net", "chroot", dir, "/usr/sbin/iptables", "-t", "nat",
-		"-A", "OUTPUT", "-m", "addrtype", "--dst-type", "LOCAL", "-m", "comment", "--comment", "x", "-j", "MARK", "--set-mark", "1"))
+	require.NoError(t, command.Run(
+		ctx,
+		"sh",
+		"-c",
+		`cd "$1" && tar -xf "$2" && for blob in blobs/sha256/*; do tar -C "$1" -xf "$blob" 2>/dev/null || true; done`,
+		"sh",
+		dir,
+		archive,
+	))
+	require.NoError(t, command.Run(
+		ctx,
+		"unshare",
+		"--net",
+		"chroot",
+		dir,
+		"/usr/sbin/iptables",
+		"-t",
+		"nat",
+		"-A",
+		"OUTPUT",
+		"-m",
+		"addrtype",
+		"--dst-type",
+		"LOCAL",
+		"-m",
+		"comment",
+		"--comment",
+		"x",
+		"-j",
+		"MARK",
+		"--set-mark",
+		"1",
+	))
 	require.NoError(t, command.Run(ctx, "chroot", dir, "/usr/local/bin/kube-proxy", "--version"))
 }

@@ -54,8 +54,8 @@ func assemble(rootfs, extensions string, libraries, resolved []string) []image.F
 		{Path: extensions, Source: filepath.Join(rootfs, extensions)},
 		{Path: "/etc/protocols", Source: filepath.Join(rootfs, "/etc/protocols")},
 	}
-	for i, path := range libraries {
-		files = append(files, image.File{Path: path, Source: filepath.Join(rootfs, resolved[i])})
+	for i, name := range libraries {
+		files = append(files, image.File{Path: name, Source: filepath.Join(rootfs, resolved[i])})
 	}
 	for _, name := range names {
 		files = append(files, image.File{Path: path.Join("/usr/sbin", name), Link: path.Base(multicall)})

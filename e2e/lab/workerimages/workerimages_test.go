@@ -105,6 +105,12 @@ func built(t *testing.T) Programs {
 		return file
 	}
 	return Programs{
-		Pause: path("pause"), Agent: path("proxy-agent"), CoreDNS: path("coredns"), KubeProxy: path("kube-proxy"), Hello: path("hello"),
+		Pause: path(
+			"pause",
+		),
+		Agent:     path("proxy-agent"),
+		CoreDNS:   path("coredns"),
+		KubeProxy: path("kube-proxy"),
+		Hello:     path("hello"),
 	}
 }

@@ -24,8 +24,9 @@ func main() {
 	config := flag.String("config", "", "configuration file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *config); err != nil {
+	err := run(ctx, *config)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "machine-agent:", err)
 		os.Exit(1)
 	}

@@ -32,7 +32,8 @@ func TestTheAgentServesOrdersAndDownloads(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
-	go func() { ended <- run(ctx, write(t, filepath.Join(dir, "config"), content)) }()
+	configFile := write(t, filepath.Join(dir, "config"), content)
+	go func() { ended <- run(ctx, configFile) }()
 
 	client := agent.NewClient(config.Socket)
 	require.Eventually(t, func() bool {

@@ -122,9 +122,13 @@ func answer(w http.ResponseWriter, body any, err error) {
 		status, body = statusOf(err), problem{Error: err.Error()}
 	}
 	w.Header().Set("Content-Type", "application/json")
+	content, err := json.Marshal(body)
+	if err != nil {
+		status, content = http.StatusInternalServerError, nil
+	}
 	w.WriteHeader(status)
 	// The client has gone if this fails; it will ask again.
-	_ = json.NewEncoder(w).Encode(body)
+	_, _ = w.Write(content)
 }
 
 func statusOf(err error) int {

@@ -38,7 +38,9 @@ func (m *machines) Ensure(_ context.Context, spec machine.Spec) (machine.State, 
 	m.spec = spec
 	return state, m.ask("ensure", spec.Name)
 }
-func (m *machines) Get(name string) (machine.State, error)        { return state, m.ask("get", name) }
+
+func (m *machines) Get(name string) (machine.State, error) { return state, m.ask("get", name) }
+
 func (m *machines) List() ([]machine.State, error)                { return []machine.State{state}, m.ask("list", "") }
 func (m *machines) Destroy(_ context.Context, name string) error  { return m.ask("destroy", name) }
 func (m *machines) Start(_ context.Context, name string) error    { return m.ask("start", name) }
