@@ -40,6 +40,9 @@ const (
 	// FileSourceMissingReason says that a Secret or ConfigMap that a file is
 	// taken from, or a key of it, does not exist.
 	FileSourceMissingReason = "FileSourceMissing"
+	// SpecInvalidReason says that the spec contradicts what the control plane
+	// asks of its nodes.
+	SpecInvalidReason = "SpecInvalid"
 	// UserDataTooLargeReason says that the bootstrap data does not fit into a
 	// Secret.
 	UserDataTooLargeReason = "UserDataTooLarge"

@@ -111,6 +111,9 @@ func (r *Reconciler) filesResolved(ctx context.Context, s *scope) (phase.Outcome
 		return phase.Continue(), nil
 	}
 	files, err := filesource.Resolve(ctx, r.Live, s.config.Namespace, s.config.Spec.Files)
+	if err != nil {
+		return phase.Continue(), err
+	}
 	s.files = files
-	return phase.Continue(), err
+	return phase.Continue(), checkUserData(s)
 }

@@ -5,6 +5,7 @@ package workerconfig
 import (
 	"fmt"
 	"maps"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,6 +27,9 @@ const (
 // maxUserData is what fits into a Secret beside the rest of it.
 const maxUserData = corev1.MaxSecretSize - 1024
 
+// longestToken is more than any encoded join token has.
+const longestToken = 4096
+
 // buildUserData renders the bootstrap data of the machine.
 func buildUserData(s *scope, joinToken string) ([]byte, error) {
 	data, err := bootstrapdata.BuildWorker(bootstrapdata.Worker{
@@ -37,13 +41,19 @@ func buildUserData(s *scope, joinToken string) ([]byte, error) {
 		JoinToken:   joinToken,
 	})
 	if err != nil {
-		return nil, err
+		return nil, phase.Waiting(bootstrapv1.SpecInvalidReason, err.Error(), 0)
 	}
 	userData, err := cloudinit.Encode(data)
 	if err != nil {
 		return nil, fmt.Errorf("encoding user data: %w", err)
 	}
 	return userData, checkSize(userData, data.Files)
+}
+
+// checkUserData finds out before there is a token whether bootstrap data can be made at all.
+func checkUserData(s *scope) error {
+	_, err := buildUserData(s, strings.Repeat("x", longestToken))
+	return err
 }
 
 // checkSize refuses what no Secret can hold. Many clouds accept less; that is theirs to say.
