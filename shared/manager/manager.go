@@ -100,6 +100,7 @@ func New(config *rest.Config, provider Provider, options *Options) (ctrl.Manager
 		Scheme:                        provider.Scheme,
 		LeaderElection:                options.LeaderElect,
 		LeaderElectionID:              provider.LeaderElectionID,
+		LeaderElectionNamespace:       options.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		LeaseDuration:                 &options.LeaseDuration,
 		RenewDeadline:                 &options.RenewDeadline,

@@ -16,6 +16,8 @@ type Options struct {
 	LeaderElect bool
 	// LeaseDuration, RenewDeadline and RetryPeriod are the timing of the leader election.
 	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
+	// LeaderElectionNamespace holds the Lease; empty means the manager's own namespace.
+	LeaderElectionNamespace string
 	// DiagnosticsAddress is where metrics are served.
 	DiagnosticsAddress string
 	// InsecureDiagnostics serves metrics over HTTP without authentication.
@@ -108,6 +110,8 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 func (o *Options) addElectionFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.LeaderElect, "leader-elect", o.LeaderElect,
 		"Elect a leader, so that only one of several replicas acts.")
+	fs.StringVar(&o.LeaderElectionNamespace, "leader-election-namespace", o.LeaderElectionNamespace,
+		"Namespace of the lease. If unspecified, the namespace the manager runs in.")
 	fs.DurationVar(&o.LeaseDuration, "leader-elect-lease-duration", o.LeaseDuration,
 		"How long others wait before they take over from a leader that is silent.")
 	fs.DurationVar(&o.RenewDeadline, "leader-elect-renew-deadline", o.RenewDeadline,
