@@ -123,38 +123,52 @@ func (s *Server) serveChecksums(w http.ResponseWriter) {
 	}
 }
 
-// slowWriter writes a tenth of what a second allows, ten times a second.
+// slowWriter rests a tenth of a second whenever it has written a tenth of what a second allows.
 type slowWriter struct {
 	http.ResponseWriter
 
 	done  <-chan struct{}
-	chunk int
+	tenth int
+	left  int
 }
 
 func throttle(ctx context.Context, w http.ResponseWriter, bytesPerSecond int) http.ResponseWriter {
 	if bytesPerSecond <= 0 {
 		return w
 	}
-	return &slowWriter{ResponseWriter: w, done: ctx.Done(), chunk: max(1, bytesPerSecond/10)}
+	tenth := max(1, bytesPerSecond/10)
+	return &slowWriter{ResponseWriter: w, done: ctx.Done(), tenth: tenth, left: tenth}
 }
 
 // Write gives up when the client has gone.
 func (w *slowWriter) Write(content []byte) (int, error) {
 	written := 0
 	for written < len(content) {
-		n, err := w.ResponseWriter.Write(content[written:min(written+w.chunk, len(content))])
+		n, err := w.ResponseWriter.Write(content[written:min(written+w.left, len(content))])
 		written += n
+		w.left -= n
 		if err != nil {
 			return written, err
 		}
-		if flusher, ok := w.ResponseWriter.(http.Flusher); ok {
-			flusher.Flush()
+		if w.left > 0 {
+			continue
 		}
-		select {
-		case <-w.done:
-			return written, io.ErrClosedPipe
-		case <-time.After(100 * time.Millisecond):
+		if err := w.rest(); err != nil {
+			return written, err
 		}
 	}
 	return written, nil
+}
+
+func (w *slowWriter) rest() error {
+	w.left = w.tenth
+	if flusher, ok := w.ResponseWriter.(http.Flusher); ok {
+		flusher.Flush()
+	}
+	select {
+	case <-w.done:
+		return io.ErrClosedPipe
+	case <-time.After(100 * time.Millisecond):
+		return nil
+	}
 }

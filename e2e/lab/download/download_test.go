@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +82,21 @@ func TestASlowDownloadIsStillComplete(t *testing.T) {
 	_, content := get(t, url+"/k0s-v1.36.3+k0s.2-amd64")
 	assert.Equal(t, "the program", content)
 	assert.Greater(t, time.Since(start), 200*time.Millisecond, "11 bytes at 40 a second")
+}
+
+func TestTheLimitIsPerSecondHoweverManyWrites(t *testing.T) {
+	content := strings.Repeat("x", 300_000)
+	file := filepath.Join(t.TempDir(), "large")
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+	server := download.NewServer(map[string]string{"large": file})
+	server.SetFaults(download.Faults{BytesPerSecond: 1_000_000})
+	listening := httptest.NewServer(server)
+	defer listening.Close()
+
+	start := time.Now()
+	_, got := get(t, listening.URL+"/large")
+	assert.Equal(t, content, got)
+	assert.InDelta(t, 300, time.Since(start).Milliseconds(), 200)
 }
 
 func TestASlowDownloadEndsWithItsClient(t *testing.T) {
