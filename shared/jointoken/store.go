@@ -192,7 +192,13 @@ func parseRecord(secret *corev1.Secret) (Record, error) {
 	}
 	role := Role(secret.Data[keyRole])
 	if role != Worker && role != Controller {
-		return Record{}, fmt.Errorf("reading secret %s: key %s is neither %s nor %s", secret.Name, keyRole, Worker, Controller)
+		return Record{}, fmt.Errorf(
+			"reading secret %s: key %s is neither %s nor %s",
+			secret.Name,
+			keyRole,
+			Worker,
+			Controller,
+		)
 	}
 	return Record{Token: token, Role: role, Expires: expires}, nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // check finds one kind of problem in a document of the right shape.
-type check func(document map[string]any, facts Facts) Problems
+type check func(document map[string]any, facts Facts) []Problem
 
 // checks are all of them. The order does not matter: problems are sorted.
 func checks() []check {
@@ -32,7 +32,7 @@ func checks() []check {
 	}
 }
 
-func contradictionProblems(document map[string]any, facts Facts) Problems {
+func contradictionProblems(document map[string]any, facts Facts) []Problem {
 	return contradictions(document, ownedValues(facts, listenPorts(facts, chosenPorts(document))))
 }
 
@@ -41,8 +41,8 @@ func portPlaces() []string {
 	return []string{"spec.api.port", "spec.api.k0sApiPort", "spec.konnectivity.agentPort", "spec.konnectivity.adminPort"}
 }
 
-func portProblems(document map[string]any, _ Facts) Problems {
-	var problems Problems
+func portProblems(document map[string]any, _ Facts) []Problem {
+	var problems []Problem
 	for _, place := range portPlaces() {
 		value, set := lookup(document, at(place))
 		if port, isNumber := value.(int64); set && (!isNumber || port == 0 || !isPort(port)) {
@@ -53,8 +53,8 @@ func portProblems(document map[string]any, _ Facts) Problems {
 }
 
 // endpointProblems are ports in the facts that are none; 0 stands for unknown.
-func endpointProblems(_ map[string]any, facts Facts) Problems {
-	var problems Problems
+func endpointProblems(_ map[string]any, facts Facts) []Problem {
+	var problems []Problem
 	for place, endpoint := range map[string]Endpoint{"spec.api.port": facts.API, "spec.konnectivity.agentPort": facts.Konnectivity} {
 		for _, port := range []int{endpoint.Port, endpoint.ExternalPort} {
 			if !isPort(int64(port)) {
@@ -83,28 +83,37 @@ func chosenPorts(document map[string]any) Ports {
 
 // externalAddressProblems refuse a port in the user's address where k0s would
 // take it for a part of the host name.
-func externalAddressProblems(document map[string]any, facts Facts) Problems {
+func externalAddressProblems(document map[string]any, facts Facts) []Problem {
 	place := at("spec.api.externalAddress")
 	address := lookupAs[string](document, place)
-	_, port, err := net.SplitHostPort(address)
-	if err != nil || port == "" || facts.Version.Supports(k0sversion.HostPortExternalAddress) {
+	if !hasPort(address) || facts.Version.Supports(k0sversion.HostPortExternalAddress) {
 		return nil
 	}
-	return Problems{{
-		Path: place.String(), Value: shown(address),
-		Message: "has a port, which k0s " + facts.Version.String() + " cannot read",
-		Fix:     "write the host alone and the port in spec.api.port, or use k0s " + since(k0sversion.HostPortExternalAddress),
-	}}
+	return []Problem{
+		{
+			Path:    place.String(),
+			Value:   shown(address),
+			Message: "has a port, which k0s " + facts.Version.String() + " cannot read",
+			Fix: "write the host alone and the port in spec.api.port, or use k0s " + since(
+				k0sversion.HostPortExternalAddress,
+			),
+		},
+	}
+}
+
+func hasPort(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	return err == nil && port != ""
 }
 
 // konnectivityHostProblems concern versions that cannot tell agents another
 // host than that of the API.
-func konnectivityHostProblems(_ map[string]any, facts Facts) Problems {
+func konnectivityHostProblems(_ map[string]any, facts Facts) []Problem {
 	host := facts.Konnectivity.ExternalHost
 	if host == "" || host == facts.API.ExternalHost || facts.Version.Supports(k0sversion.KonnectivityExternalAddress) {
 		return nil
 	}
-	return Problems{{
+	return []Problem{{
 		Path: "spec.konnectivity.externalAddress", Value: shown(host),
 		Message: "differs from the host of the API, which k0s " + facts.Version.String() + " cannot tell the agents",
 		Fix:     "use one host for both or k0s " + since(k0sversion.KonnectivityExternalAddress),
@@ -112,13 +121,13 @@ func konnectivityHostProblems(_ map[string]any, facts Facts) Problems {
 }
 
 // loadBalancingProblems say what k0s would say at its start.
-func loadBalancingProblems(document map[string]any, facts Facts) Problems {
+func loadBalancingProblems(document map[string]any, facts Facts) []Problem {
 	place := at("spec.network.nodeLocalLoadBalancing.enabled")
 	_, external := lookup(document, at("spec.api.externalAddress"))
 	if !lookupAs[bool](document, place) || !external && facts.API.ExternalHost == "" {
 		return nil
 	}
-	return Problems{{
+	return []Problem{{
 		Path: place.String(), Value: "true", Message: "cannot be used together with an external address of the API",
 		Fix: "remove nodeLocalLoadBalancing: workers use the endpoint of the control plane",
 	}}
@@ -126,11 +135,11 @@ func loadBalancingProblems(document map[string]any, facts Facts) Problems {
 
 // storageProblems refuse what would have no effect, or a contradicting one,
 // beside the storage that is ours.
-func storageProblems(document map[string]any, facts Facts) Problems {
+func storageProblems(document map[string]any, facts Facts) []Problem {
 	storage := facts.Storage
 	switch {
 	case storage.ExternalEtcd != nil && storage.Kine != nil:
-		return Problems{{
+		return []Problem{{
 			Path: "spec.storage", Message: "is given both as etcd and as kine", Fix: "choose one storage for the control plane",
 		}}
 	case storage.ExternalEtcd != nil:
@@ -145,20 +154,20 @@ func storageProblems(document map[string]any, facts Facts) Problems {
 	}
 }
 
-func tlsProblems(etcd ExternalEtcd) Problems {
+func tlsProblems(etcd ExternalEtcd) []Problem {
 	files := slices.DeleteFunc([]string{etcd.CAFile, etcd.ClientCertFile, etcd.ClientKeyFile},
 		func(file string) bool { return file == "" })
 	if len(etcd.Endpoints) > 0 && etcd.Prefix != "" && (len(files) == 0 || len(files) == 3) {
 		return nil
 	}
-	return Problems{{
+	return []Problem{{
 		Path: "spec.storage.etcd.externalCluster", Message: "is incomplete",
 		Fix: "give endpoints, a prefix, and either all of caFile, clientCertFile and clientKeyFile or none",
 	}}
 }
 
-func unwanted(document map[string]any, why string, places ...string) Problems {
-	var problems Problems
+func unwanted(document map[string]any, why string, places ...string) []Problem {
+	var problems []Problem
 	for _, place := range places {
 		if _, set := lookup(document, at(place)); set {
 			problems = append(problems, Problem{Path: place, Message: "has no effect: " + why, Fix: "remove it"})
@@ -177,8 +186,8 @@ func argumentSections() []string {
 
 // argumentProblems name the frequent mistake of writing a flag's value as a
 // number or a boolean. k0s wants strings and does not start otherwise.
-func argumentProblems(document map[string]any, _ Facts) Problems {
-	var problems Problems
+func argumentProblems(document map[string]any, _ Facts) []Problem {
+	var problems []Problem
 	for _, section := range argumentSections() {
 		place := at(section).child("extraArgs")
 		arguments := lookupAs[map[string]any](document, place)
@@ -197,9 +206,9 @@ func argumentProblems(document map[string]any, _ Facts) Problems {
 // serverFlagProblems refuse flags of kube-apiserver that would undo ours: the
 // same flag in rawArgs, which comes last and wins, and --anonymous-auth beside
 // an authentication configuration, with which kube-apiserver does not start.
-func serverFlagProblems(document map[string]any, facts Facts) Problems {
+func serverFlagProblems(document map[string]any, facts Facts) []Problem {
 	taken := slices.Sorted(maps.Keys(facts.APIServerExtraArgs))
-	var problems Problems
+	var problems []Problem
 	if slices.Contains(taken, "authentication-config") {
 		taken = append(taken, "anonymous-auth")
 		problems = unwanted(document, "kube-apiserver takes anonymous access from the authentication configuration",
@@ -217,8 +226,8 @@ func serverFlagProblems(document map[string]any, facts Facts) Problems {
 	return problems
 }
 
-func sanProblems(document map[string]any, _ Facts) Problems {
-	var problems Problems
+func sanProblems(document map[string]any, _ Facts) []Problem {
+	var problems []Problem
 	for _, san := range lookupAs[[]any](document, at("spec.api.sans")) {
 		if text, isText := san.(string); !isText || text == "" {
 			problems = append(problems, Problem{

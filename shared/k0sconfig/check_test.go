@@ -4,6 +4,7 @@ package k0sconfig_test
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -62,9 +63,7 @@ func problemCases() map[string]problemCase {
 	for _, group := range []map[string]problemCase{
 		shapeCases(), endpointCases(), networkCases(), storageCases(), versionCases(), argumentCases(),
 	} {
-		for name, test := range group {
-			cases[name] = test
-		}
+		maps.Copy(cases, group)
 	}
 	return cases
 }
@@ -73,30 +72,62 @@ func shapeCases() map[string]problemCase {
 	return map[string]problemCase{
 		"OtherAPIVersion": {
 			user: "apiVersion: k0s.k0sproject.io/v1alpha1",
-			want: map[string]string{"apiVersion": `"k0s.k0sproject.io/v1alpha1" is not what k0s reads; write "k0s.k0sproject.io/v1beta1"`},
+			want: map[string]string{
+				"apiVersion": `"k0s.k0sproject.io/v1alpha1" is not what k0s reads; write "k0s.k0sproject.io/v1beta1"`,
+			},
 		},
-		"OtherKind":         {user: "kind: Cluster", want: map[string]string{"kind": `write "ClusterConfig"`}},
-		"OtherName":         {user: "metadata: {name: mine}", want: map[string]string{"metadata.name": `"mine" is not what k0s reads`}},
-		"OtherNamespace":    {user: "metadata: {namespace: default}", want: map[string]string{"metadata.namespace": "kube-system"}},
-		"Labels":            {user: "metadata: {labels: {a: b}}", want: map[string]string{"metadata.labels": "known are name, namespace"}},
-		"Status":            {user: "status: {}", want: map[string]string{"status": "is not a key that k0s knows"}},
-		"UnknownSection":    {user: "spec: {konectivity: {}}", want: map[string]string{"spec.konectivity": "known are api, controllerManager"}},
-		"EmptyKey":          {user: "spec: {'': 1}", want: map[string]string{`spec.""`: "is not a key"}},
-		"UnknownBesides":    {user: "spec: {a: 1, b: 2}", want: map[string]string{"spec.a": "remove it", "spec.b": "remove it"}},
-		"SpecIsText":        {user: "spec: text", want: map[string]string{"spec": `"text" is not an object`}},
-		"SectionIsList":     {user: "spec: {api: []}", want: map[string]string{"spec.api": "is not an object"}},
-		"SansIsText":        {user: "spec: {api: {sans: a.example.com}}", want: map[string]string{"spec.api.sans": "is not a list"}},
-		"ProfilesAreObject": {user: "spec: {workerProfiles: {}}", want: map[string]string{"spec.workerProfiles": "write a list"}},
-		"SanIsNumber":       {user: "spec: {api: {sans: [7]}}", want: map[string]string{"spec.api.sans": "7 is not a host name"}},
-		"SanIsEmpty":        {user: `spec: {api: {sans: [""]}}`, want: map[string]string{"spec.api.sans": "is not a host name"}},
+		"OtherKind": {user: "kind: Cluster", want: map[string]string{"kind": `write "ClusterConfig"`}},
+		"OtherName": {
+			user: "metadata: {name: mine}",
+			want: map[string]string{"metadata.name": `"mine" is not what k0s reads`},
+		},
+		"OtherNamespace": {
+			user: "metadata: {namespace: default}",
+			want: map[string]string{"metadata.namespace": "kube-system"},
+		},
+		"Labels": {
+			user: "metadata: {labels: {a: b}}",
+			want: map[string]string{"metadata.labels": "known are name, namespace"},
+		},
+		"Status": {user: "status: {}", want: map[string]string{"status": "is not a key that k0s knows"}},
+		"UnknownSection": {
+			user: "spec: {konectivity: {}}",
+			want: map[string]string{"spec.konectivity": "known are api, controllerManager"},
+		},
+		"EmptyKey": {user: "spec: {'': 1}", want: map[string]string{`spec.""`: "is not a key"}},
+		"UnknownBesides": {
+			user: "spec: {a: 1, b: 2}",
+			want: map[string]string{"spec.a": "remove it", "spec.b": "remove it"},
+		},
+		"SpecIsText":    {user: "spec: text", want: map[string]string{"spec": `"text" is not an object`}},
+		"SectionIsList": {user: "spec: {api: []}", want: map[string]string{"spec.api": "is not an object"}},
+		"SansIsText": {
+			user: "spec: {api: {sans: a.example.com}}",
+			want: map[string]string{"spec.api.sans": "is not a list"},
+		},
+		"ProfilesAreObject": {
+			user: "spec: {workerProfiles: {}}",
+			want: map[string]string{"spec.workerProfiles": "write a list"},
+		},
+		"SanIsNumber": {
+			user: "spec: {api: {sans: [7]}}",
+			want: map[string]string{"spec.api.sans": "7 is not a host name"},
+		},
+		"SanIsEmpty": {
+			user: `spec: {api: {sans: [""]}}`,
+			want: map[string]string{"spec.api.sans": "is not a host name"},
+		},
 	}
 }
 
 func endpointCases() map[string]problemCase {
 	return map[string]problemCase{
 		"OtherHost": {
-			user: "spec: {api: {externalAddress: other.example.com}}", facts: endpointFacts,
-			want: map[string]string{"spec.api.externalAddress": `"other.example.com" contradicts "api.example.com:443" from the endpoint`},
+			user:  "spec: {api: {externalAddress: other.example.com}}",
+			facts: endpointFacts,
+			want: map[string]string{
+				"spec.api.externalAddress": `"other.example.com" contradicts "api.example.com:443" from the endpoint`,
+			},
 		},
 		"OtherHostPort": {
 			user: "spec: {api: {externalAddress: 'api.example.com:6443'}}", facts: endpointFacts,
@@ -114,10 +145,22 @@ func endpointCases() map[string]problemCase {
 			user: "spec: {api: {port: 6443}}", facts: oldVersion("v1.33.5", endpointFacts),
 			want: map[string]string{"spec.api.port": "6443 contradicts 443"},
 		},
-		"PortIsText":   {user: "spec: {api: {port: '6443'}}", want: map[string]string{"spec.api.port": `"6443" is not a port`}},
-		"PortTooLarge": {user: "spec: {konnectivity: {agentPort: 70000}}", want: map[string]string{"spec.konnectivity.agentPort": "between 1 and 65535"}},
-		"PortZero":     {user: "spec: {api: {k0sApiPort: 0}}", want: map[string]string{"spec.api.k0sApiPort": "0 is not a port"}},
-		"PortFraction": {user: "spec: {konnectivity: {adminPort: 1.5}}", want: map[string]string{"spec.konnectivity.adminPort": "1.5 is not a port"}},
+		"PortIsText": {
+			user: "spec: {api: {port: '6443'}}",
+			want: map[string]string{"spec.api.port": `"6443" is not a port`},
+		},
+		"PortTooLarge": {
+			user: "spec: {konnectivity: {agentPort: 70000}}",
+			want: map[string]string{"spec.konnectivity.agentPort": "between 1 and 65535"},
+		},
+		"PortZero": {
+			user: "spec: {api: {k0sApiPort: 0}}",
+			want: map[string]string{"spec.api.k0sApiPort": "0 is not a port"},
+		},
+		"PortFraction": {
+			user: "spec: {konnectivity: {adminPort: 1.5}}",
+			want: map[string]string{"spec.konnectivity.adminPort": "1.5 is not a port"},
+		},
 		"EndpointPortTooLarge": {
 			user: "{}", facts: func(f *k0sconfig.Facts) { f.API.ExternalPort = 100000 },
 			want: map[string]string{"spec.api.port": "100000 is not a port"},
@@ -143,11 +186,16 @@ func endpointCases() map[string]problemCase {
 			facts: oldVersion("v1.33.5", endpointFacts, func(f *k0sconfig.Facts) {
 				f.Konnectivity.ExternalHost = "konnectivity.example.com"
 			}),
-			want: map[string]string{"spec.konnectivity.externalAddress": `"konnectivity.example.com" differs from the host of the API`},
+			want: map[string]string{
+				"spec.konnectivity.externalAddress": `"konnectivity.example.com" differs from the host of the API`,
+			},
 		},
 		"NodeLocalLoadBalancing": {
-			user: "spec: {network: {nodeLocalLoadBalancing: {enabled: true}}}", facts: endpointFacts,
-			want: map[string]string{"spec.network.nodeLocalLoadBalancing.enabled": "cannot be used together with an external address"},
+			user:  "spec: {network: {nodeLocalLoadBalancing: {enabled: true}}}",
+			facts: endpointFacts,
+			want: map[string]string{
+				"spec.network.nodeLocalLoadBalancing.enabled": "cannot be used together with an external address",
+			},
 		},
 		"NodeLocalLoadBalancingByUser": {
 			user: "spec: {api: {externalAddress: h}, network: {nodeLocalLoadBalancing: {enabled: true}}}",
@@ -179,10 +227,26 @@ func networkCases() map[string]problemCase {
 		},
 		"OnlyPodsDual": {user: "{}", facts: networks(dual, v4), want: map[string]string{pods: "same address families"}},
 		"NoServices":   {user: "{}", facts: networks(dual, nil), want: map[string]string{pods: "same address families"}},
-		"OnlyIPv6":     {user: "{}", facts: networks([]string{"fd00::/56"}, nil), want: map[string]string{pods: "not a combination"}},
-		"TwoIPv4":      {user: "{}", facts: networks(nil, []string{"10.0.0.0/16", "10.1.0.0/16"}), want: map[string]string{services: "not a combination"}},
-		"ThreeBlocks":  {user: "{}", facts: networks(append(dual, "10.1.0.0/16"), nil), want: map[string]string{pods: "not a combination"}},
-		"NoCIDR":       {user: "{}", facts: networks([]string{"10.244.0.0"}, nil), want: map[string]string{pods: "is not a CIDR block"}},
+		"OnlyIPv6": {
+			user:  "{}",
+			facts: networks([]string{"fd00::/56"}, nil),
+			want:  map[string]string{pods: "not a combination"},
+		},
+		"TwoIPv4": {
+			user:  "{}",
+			facts: networks(nil, []string{"10.0.0.0/16", "10.1.0.0/16"}),
+			want:  map[string]string{services: "not a combination"},
+		},
+		"ThreeBlocks": {
+			user:  "{}",
+			facts: networks(append(dual, "10.1.0.0/16"), nil),
+			want:  map[string]string{pods: "not a combination"},
+		},
+		"NoCIDR": {
+			user:  "{}",
+			facts: networks([]string{"10.244.0.0"}, nil),
+			want:  map[string]string{pods: "is not a CIDR block"},
+		},
 		"IPv6FirstTooOld": {
 			user: "{}", facts: oldVersion("v1.33.13", networks(dual, []string{"fd01::/112", "10.96.0.0/12"})),
 			want: map[string]string{services: "list the IPv4 block first or use k0s v1.34.0 or later"},
@@ -212,8 +276,11 @@ func storageCases() map[string]problemCase {
 			},
 		},
 		"OtherDataSource": {
-			user: "spec: {storage: {kine: {dataSource: 'mysql://u:hunter3@db/x'}}}", facts: kineFacts,
-			want: map[string]string{"spec.storage.kine.dataSource": "contradicts what comes from the storage of the control plane"},
+			user:  "spec: {storage: {kine: {dataSource: 'mysql://u:hunter3@db/x'}}}",
+			facts: kineFacts,
+			want: map[string]string{
+				"spec.storage.kine.dataSource": "contradicts what comes from the storage of the control plane",
+			},
 		},
 		"EtcdBesideKine": {
 			user: "spec: {storage: {type: kine, etcd: {extraArgs: {a: b}}}}", facts: kineFacts,
@@ -224,7 +291,7 @@ func storageCases() map[string]problemCase {
 			want: map[string]string{"spec.storage.type": `"etcd" contradicts "kine"`},
 		},
 		"BothStorages": {
-			user: "{}", facts: func(f *k0sconfig.Facts) { etcdFacts(f); kineFacts(f) },
+			user: "{}", facts: oldVersion("v1.36.3", etcdFacts, kineFacts),
 			want: map[string]string{"spec.storage": "choose one storage"},
 		},
 		"HalfTLS": {
@@ -279,15 +346,21 @@ func argumentCases() map[string]problemCase {
 		},
 		"NumericArguments": {
 			user: "spec: {scheduler: {extraArgs: {v: 4}}, storage: {etcd: {extraArgs: {snapshot-count: 5}}}}",
-			want: map[string]string{"spec.scheduler.extraArgs.v": "4 is not", "spec.storage.etcd.extraArgs.snapshot-count": "5 is not"},
+			want: map[string]string{
+				"spec.scheduler.extraArgs.v":                 "4 is not",
+				"spec.storage.etcd.extraArgs.snapshot-count": "5 is not",
+			},
 		},
 		"OtherAuthenticationConfig": {
 			user: "spec: {api: {extraArgs: {authentication-config: /mine.yaml}}}", facts: authenticationFacts,
 			want: map[string]string{"spec.api.extraArgs.authentication-config": `"/mine.yaml" contradicts`},
 		},
 		"AnonymousAuth": {
-			user: "spec: {api: {extraArgs: {anonymous-auth: 'true'}}}", facts: authenticationFacts,
-			want: map[string]string{"spec.api.extraArgs.anonymous-auth": "takes anonymous access from the authentication configuration"},
+			user:  "spec: {api: {extraArgs: {anonymous-auth: 'true'}}}",
+			facts: authenticationFacts,
+			want: map[string]string{
+				"spec.api.extraArgs.anonymous-auth": "takes anonymous access from the authentication configuration",
+			},
 		},
 		"RawAuthenticationConfig": {
 			user: "spec: {api: {rawArgs: [--authentication-config=/mine.yaml, --v=2]}}", facts: authenticationFacts,
@@ -322,13 +395,13 @@ func TestProblems(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			var problems k0sconfig.Problems
+			var problems k0sconfig.ConfigErrors
 			require.ErrorAs(t, err, &problems)
 			assert.Len(t, problems, len(test.want), "%v", err)
 			for _, problem := range problems {
 				want, expected := test.want[problem.Path]
 				require.True(t, expected, "unexpected: %v", problem)
-				assert.Contains(t, problem.Error(), want)
+				assert.Contains(t, problem.String(), want)
 			}
 		})
 	}
@@ -341,10 +414,13 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	facts := k0sconfig.Facts{Version: version(t, "v1.33.4"), ServiceDomain: "cluster.local"}
 	user := document(t, `spec: {network: {clusterDomain: a, kubeProxy: {rawArgs: []}}, api: {port: x, rawArgs: []}}`)
 	_, err := k0sconfig.Effective(user, facts)
-	var problems k0sconfig.Problems
+	var problems k0sconfig.ConfigErrors
 	require.ErrorAs(t, err, &problems)
 	require.Len(t, problems, 4)
-	assert.True(t, slices.IsSortedFunc(problems, func(a, b k0sconfig.Problem) int { return strings.Compare(a.Path, b.Path) }))
+	assert.True(
+		t,
+		slices.IsSortedFunc(problems, func(a, b k0sconfig.Problem) int { return strings.Compare(a.Path, b.Path) }),
+	)
 	assert.Len(t, strings.Split(err.Error(), "\n"), 4)
 	for range 20 {
 		_, again := k0sconfig.Effective(user, facts)
@@ -366,7 +442,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 
 func requireUsefulProblems(t *testing.T, err error) {
 	t.Helper()
-	var problems k0sconfig.Problems
+	var problems k0sconfig.ConfigErrors
 	if !errors.As(err, &problems) {
 		return
 	}

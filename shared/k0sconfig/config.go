@@ -27,7 +27,7 @@ type Config struct {
 
 // Effective merges the user's ClusterConfig document with the facts. The
 // document may be nil and is never changed. What cannot be used comes back as
-// [Problems], all at once and each with its path, value and fix.
+// [ConfigErrors], all at once and each with its path, value and fix.
 func Effective(user map[string]any, facts Facts) (Config, error) {
 	if facts.Version.IsZero() {
 		return Config{}, errors.New("computing k0s configuration: the k0s version is not known")
@@ -37,7 +37,7 @@ func Effective(user map[string]any, facts Facts) (Config, error) {
 		return Config{}, fmt.Errorf("computing k0s configuration: %w", err)
 	}
 	if problems := problemsOf(document, facts); len(problems) > 0 {
-		return Config{}, problems
+		return Config{}, ConfigErrors(problems)
 	}
 	ports := listenPorts(facts, chosenPorts(document))
 	merged := merge(document, facts, ports)
@@ -49,15 +49,15 @@ func Effective(user map[string]any, facts Facts) (Config, error) {
 }
 
 // problemsOf looks at the shape first: the other checks rely on it.
-func problemsOf(document map[string]any, facts Facts) Problems {
+func problemsOf(document map[string]any, facts Facts) []Problem {
 	problems := shapeProblems(document)
 	if len(problems) > 0 {
-		return problems.ordered()
+		return ordered(problems)
 	}
 	for _, check := range checks() {
 		problems = append(problems, check(document, facts)...)
 	}
-	return problems.ordered()
+	return ordered(problems)
 }
 
 // merge puts the facts into a document that does not contradict them.

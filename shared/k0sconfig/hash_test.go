@@ -45,7 +45,11 @@ func TestHashSeesContentOnly(t *testing.T) {
 	assert.NotEqual(t, same, hash(t, "v1", ordered{"x", 2}))
 	assert.NotEqual(t, same, hash(t, "v2", ordered{"x", 1}))
 	assert.NotEqual(t, hash(t, "v1", []int{1, 2}), hash(t, "v1", []int{2, 1}))
-	assert.NotEqual(t, hash(t, "v1", json.RawMessage("9007199254740993")), hash(t, "v1", json.RawMessage("9007199254740992")))
+	assert.NotEqual(
+		t,
+		hash(t, "v1", json.RawMessage("9007199254740993")),
+		hash(t, "v1", json.RawMessage("9007199254740992")),
+	)
 }
 
 func TestHashSeesTheVersion(t *testing.T) {

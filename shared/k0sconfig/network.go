@@ -49,7 +49,11 @@ func networkValues(facts Facts) []owned {
 		{place: network.child("serviceCIDR"), value: services.v4, source: servicesSource},
 		{place: dualStack.child("IPv6podCIDR"), value: pods.v6, source: podsSource},
 		{place: dualStack.child("IPv6serviceCIDR"), value: services.v6, source: servicesSource},
-		{place: network.child("clusterDomain"), value: facts.ServiceDomain, source: "Cluster.spec.clusterNetwork.serviceDomain"},
+		{
+			place:  network.child("clusterDomain"),
+			value:  facts.ServiceDomain,
+			source: "Cluster.spec.clusterNetwork.serviceDomain",
+		},
 		{place: network.child("primaryAddressFamily"), value: primaryFamily(facts, services), source: servicesSource},
 	}
 	set := values[:0]
@@ -78,7 +82,7 @@ func primaryFamily(facts Facts, services blocks) string {
 }
 
 // networkProblems are what k0s cannot do with the networks of the Cluster.
-func networkProblems(document map[string]any, facts Facts) Problems {
+func networkProblems(document map[string]any, facts Facts) []Problem {
 	problems := append(blockProblems(podsSource, facts.PodCIDRs), blockProblems(servicesSource, facts.ServiceCIDRs)...)
 	if len(problems) > 0 {
 		return problems
@@ -101,22 +105,22 @@ func networkProblems(document map[string]any, facts Facts) Problems {
 }
 
 // dualStackProblems refuse a second family that the Cluster does not know of.
-func dualStackProblems(document map[string]any, facts Facts) Problems {
+func dualStackProblems(document map[string]any, facts Facts) []Problem {
 	place := at("spec.network.dualStack.enabled")
 	stated := len(facts.PodCIDRs)+len(facts.ServiceCIDRs) > 0
 	if !lookupAs[bool](document, place) || !stated || blocksOf(facts.PodCIDRs).dual() {
 		return nil
 	}
-	return Problems{{
+	return []Problem{{
 		Path: place.String(), Value: "true", Message: "contradicts the single blocks in Cluster.spec.clusterNetwork",
 		Fix: "list the IPv6 blocks there and remove dualStack from the k0s configuration",
 	}}
 }
 
-func blockProblems(source string, cidrs []string) Problems {
+func blockProblems(source string, cidrs []string) []Problem {
 	for _, cidr := range cidrs {
 		if _, err := netip.ParsePrefix(cidr); err != nil {
-			return Problems{{
+			return []Problem{{
 				Path: source, Value: shown(cidr), Message: "is not a CIDR block",
 				Fix: "write it as 10.244.0.0/16",
 			}}
@@ -126,7 +130,7 @@ func blockProblems(source string, cidrs []string) Problems {
 	if len(cidrs) == 0 || len(cidrs) == 1 && sorted.v4 != "" || len(cidrs) == 2 && sorted.dual() {
 		return nil
 	}
-	return Problems{{
+	return []Problem{{
 		Path: source, Value: shown(strings.Join(cidrs, ",")), Message: "is not a combination that k0s can use",
 		Fix: "list one IPv4 block, or one IPv4 and one IPv6 block",
 	}}

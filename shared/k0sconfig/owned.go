@@ -103,8 +103,8 @@ func apiServerValues(facts Facts) []owned {
 func apiServerArgs() path { return at("spec.api.extraArgs") }
 
 // contradictions are the user's values that say something else than a fact.
-func contradictions(document map[string]any, values []owned) Problems {
-	var problems Problems
+func contradictions(document map[string]any, values []owned) []Problem {
+	var problems []Problem
 	for _, value := range values {
 		user, set := lookup(document, value.place)
 		if set && !value.same(user) {

@@ -19,8 +19,18 @@ func TestListenPorts(t *testing.T) {
 		api, konnectivity k0sconfig.Endpoint
 		want              k0sconfig.Ports
 	}{
-		"Defaults":       {"v1.36.3", k0sconfig.Endpoint{}, k0sconfig.Endpoint{}, k0sconfig.Ports{API: 6443, Konnectivity: 8132}},
-		"Wished":         {"v1.36.3", k0sconfig.Endpoint{Port: 1}, k0sconfig.Endpoint{Port: 2}, k0sconfig.Ports{API: 1, Konnectivity: 2}},
+		"Defaults": {
+			"v1.36.3",
+			k0sconfig.Endpoint{},
+			k0sconfig.Endpoint{},
+			k0sconfig.Ports{API: 6443, Konnectivity: 8132},
+		},
+		"Wished": {
+			"v1.36.3",
+			k0sconfig.Endpoint{Port: 1},
+			k0sconfig.Endpoint{Port: 2},
+			k0sconfig.Ports{API: 1, Konnectivity: 2},
+		},
 		"OutsideNew":     {"v1.34.0", outside(30443), outside(30132), k0sconfig.Ports{API: 6443, Konnectivity: 8132}},
 		"OutsideOld":     {"v1.33.5", outside(30443), outside(30132), k0sconfig.Ports{API: 30443, Konnectivity: 30132}},
 		"OutsidePatched": {"v1.33.6", outside(30443), outside(30132), k0sconfig.Ports{API: 6443, Konnectivity: 8132}},

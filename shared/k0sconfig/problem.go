@@ -23,27 +23,28 @@ type Problem struct {
 	Fix string
 }
 
-// Error is the problem in one line.
-func (p Problem) Error() string {
+// String is the problem in one line.
+func (p Problem) String() string {
 	return strings.Join(slices.DeleteFunc([]string{p.Path + ":", p.Value, p.Message + ";", p.Fix},
 		func(part string) bool { return part == "" }), " ")
 }
 
-// Problems are all that was found, ordered by path.
-type Problems []Problem
+// ConfigErrors are all problems that were found, ordered by path: the error of
+// [Effective].
+type ConfigErrors []Problem
 
 // Error lists the problems, one a line.
-func (p Problems) Error() string {
+func (p ConfigErrors) Error() string {
 	lines := make([]string, 0, len(p))
 	for _, problem := range p {
-		lines = append(lines, problem.Error())
+		lines = append(lines, problem.String())
 	}
 	return strings.Join(lines, "\n")
 }
 
 // ordered is the same list by path, so that messages are stable.
-func (p Problems) ordered() Problems {
-	return slices.SortedStableFunc(slices.Values(p), func(a, b Problem) int { return cmp.Compare(a.Path, b.Path) })
+func ordered(problems []Problem) []Problem {
+	return slices.SortedStableFunc(slices.Values(problems), func(a, b Problem) int { return cmp.Compare(a.Path, b.Path) })
 }
 
 // shown is how a value appears in a problem.

@@ -47,7 +47,7 @@ func sections() []string {
 
 // shapeProblems are what keeps the rest of this package from reading the
 // document.
-func shapeProblems(document map[string]any) Problems {
+func shapeProblems(document map[string]any) []Problem {
 	return slices.Concat(
 		headProblems(document),
 		typeProblems[map[string]any](document, objects(), "an object"),
@@ -59,8 +59,8 @@ func shapeProblems(document map[string]any) Problems {
 }
 
 // headProblems hold the document against what it must be to be applied.
-func headProblems(document map[string]any) Problems {
-	var problems Problems
+func headProblems(document map[string]any) []Problem {
+	var problems []Problem
 	for place, wanted := range map[string]string{
 		"apiVersion": apiVersion, "kind": kind, "metadata.name": name, "metadata.namespace": namespace,
 	} {
@@ -74,8 +74,8 @@ func headProblems(document map[string]any) Problems {
 	return problems
 }
 
-func typeProblems[T any](document map[string]any, places []string, wanted string) Problems {
-	var problems Problems
+func typeProblems[T any](document map[string]any, places []string, wanted string) []Problem {
+	var problems []Problem
 	for _, place := range places {
 		value, set := lookup(document, at(place))
 		if _, ok := value.(T); set && !ok {
@@ -87,8 +87,8 @@ func typeProblems[T any](document map[string]any, places []string, wanted string
 	return problems
 }
 
-func unknownKeys(document map[string]any, place path, known []string) Problems {
-	var problems Problems
+func unknownKeys(document map[string]any, place path, known []string) []Problem {
+	var problems []Problem
 	for _, key := range slices.Sorted(maps.Keys(lookupAs[map[string]any](document, place))) {
 		if !slices.Contains(known, key) {
 			problems = append(problems, Problem{
@@ -127,8 +127,8 @@ func learned() map[string]k0sversion.Feature {
 }
 
 // versionProblems are the user's keys that this version of k0s does not know.
-func versionProblems(document map[string]any, facts Facts) Problems {
-	var problems Problems
+func versionProblems(document map[string]any, facts Facts) []Problem {
+	var problems []Problem
 	for place, feature := range learned() {
 		value, set := lookup(document, at(place))
 		if !set || facts.Version.Supports(feature) {

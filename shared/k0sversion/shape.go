@@ -18,7 +18,10 @@ func checkShape(text string) error {
 			return fmt.Errorf("version %q is not in a known form: write %s", text, meant)
 		}
 	}
-	return fmt.Errorf("version %q is not in a known form: write vX.Y.Z, vX.Y.Z+k0s or vX.Y.Z+k0s.N, such as v1.36.3+k0s.2", text)
+	return fmt.Errorf(
+		"version %q is not in a known form: write vX.Y.Z, vX.Y.Z+k0s or vX.Y.Z+k0s.N, such as v1.36.3+k0s.2",
+		text,
+	)
 }
 
 // plusForDash repairs the form of image tags, v1.36.3-k0s.2. CAPI would order

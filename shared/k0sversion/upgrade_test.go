@@ -119,10 +119,18 @@ func TestSupports(t *testing.T) {
 func TestSinceIsOrdered(t *testing.T) {
 	t.Parallel()
 	features := []k0sversion.Feature{
-		k0sversion.HostPortExternalAddress, k0sversion.KonnectivityExternalAddress, k0sversion.AnonymousHealthAuthConfig,
-		k0sversion.PrimaryAddressFamily, k0sversion.UpdateProber, k0sversion.RawArgs, k0sversion.KineArgs,
+		k0sversion.HostPortExternalAddress,
+		k0sversion.KonnectivityExternalAddress,
+		k0sversion.AnonymousHealthAuthConfig,
+		k0sversion.PrimaryAddressFamily,
+		k0sversion.UpdateProber,
+		k0sversion.RawArgs,
+		k0sversion.KineArgs,
 		k0sversion.CertificateLifetimes,
-		k0sversion.AddonPatches, k0sversion.KubeProxyHealthzAddress, k0sversion.WindowsImages, k0sversion.TraefikLoadBalancing,
+		k0sversion.AddonPatches,
+		k0sversion.KubeProxyHealthzAddress,
+		k0sversion.WindowsImages,
+		k0sversion.TraefikLoadBalancing,
 	}
 	for _, feature := range features {
 		since := feature.Since()

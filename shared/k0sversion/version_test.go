@@ -46,7 +46,7 @@ func TestForms(t *testing.T) {
 			assert.Equal(t, want, forms{v.Release(), v.ImageTag(), v.Kubernetes(), v.Kubelet(), v.Minor(), build, written})
 			assert.Equal(t, text, v.String())
 			assert.False(t, v.IsZero())
-			assert.True(t, v == parse(t, text), "versions written alike are one value")
+			assert.Equal(t, parse(t, text), v, "versions written alike are one value")
 		})
 	}
 }

@@ -68,7 +68,10 @@ func Parse(kubeconfig []byte) (Content, error) {
 	cluster, hasCluster := config.Clusters[current.Cluster]
 	user, hasUser := config.AuthInfos[current.AuthInfo]
 	if !hasCluster || !hasUser {
-		return Content{}, fmt.Errorf("reading kubeconfig: context %q names a cluster or user that is missing", config.CurrentContext)
+		return Content{}, fmt.Errorf(
+			"reading kubeconfig: context %q names a cluster or user that is missing",
+			config.CurrentContext,
+		)
 	}
 	return Content{
 		Server: cluster.Server,

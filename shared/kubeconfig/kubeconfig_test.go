@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
-	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -126,8 +125,14 @@ func TestParse(t *testing.T) {
 		"NotYAML":   {[]byte("\t"), "reading kubeconfig"},
 		"OtherKind": {[]byte("apiVersion: v1\nkind: Pod\n"), "reading kubeconfig"},
 		"NoContext": {edited(t, written, func(c *clientcmdapi.Config) { c.CurrentContext = "other" }), `no context "other"`},
-		"NoCluster": {edited(t, written, func(c *clientcmdapi.Config) { delete(c.Clusters, "demo") }), "cluster or user that is missing"},
-		"NoUser":    {edited(t, written, func(c *clientcmdapi.Config) { delete(c.AuthInfos, "demo-admin") }), "cluster or user that is missing"},
+		"NoCluster": {
+			edited(t, written, func(c *clientcmdapi.Config) { delete(c.Clusters, "demo") }),
+			"cluster or user that is missing",
+		},
+		"NoUser": {
+			edited(t, written, func(c *clientcmdapi.Config) { delete(c.AuthInfos, "demo-admin") }),
+			"cluster or user that is missing",
+		},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -154,18 +159,24 @@ func TestRenewalOf(t *testing.T) {
 		"Unreadable":     {func(_ *testing.T, s *kubeconfig.Standing) { s.Current = []byte("{") }, "Unreadable"},
 		"NoContext":      {func(_ *testing.T, s *kubeconfig.Standing) { s.Current = []byte("{}") }, "Unreadable"},
 		"OtherServer":    {func(_ *testing.T, s *kubeconfig.Standing) { s.Admin.Server = "https://new:6443" }, "OtherServer"},
-		"OtherCA":        {func(t *testing.T, s *kubeconfig.Standing) { s.CA = clusterCA(t) }, "OtherCA"},
+		"OtherCA": {func(t *testing.T, s *kubeconfig.Standing) {
+			t.Helper()
+			s.CA = clusterCA(t)
+		}, "OtherCA"},
 		"SpaceAroundCA": {func(t *testing.T, s *kubeconfig.Standing) {
+			t.Helper()
 			s.Current = edited(t, s.Current, func(c *clientcmdapi.Config) {
 				c.Clusters["demo"].CertificateAuthorityData = append([]byte("\n"), c.Clusters["demo"].CertificateAuthorityData...)
 			})
 		}, ""},
 		"NoClientCertificate": {func(t *testing.T, s *kubeconfig.Standing) {
+			t.Helper()
 			s.Current = edited(t, s.Current, func(c *clientcmdapi.Config) {
 				c.AuthInfos["demo-admin"] = &clientcmdapi.AuthInfo{Token: "secret"}
 			})
 		}, "Missing"},
 		"OtherIssuer": {func(t *testing.T, s *kubeconfig.Standing) {
+			t.Helper()
 			other := build(t, issuerAt(today), clusterCA(t))
 			s.Current = edited(t, other, func(c *clientcmdapi.Config) { c.Clusters["demo"].CertificateAuthorityData = s.CA.PEM })
 		}, "OtherIssuer"},
@@ -180,7 +191,7 @@ func TestRenewalOf(t *testing.T) {
 			assert.Equal(t, test.reason, renewal.Reason, renewal.Message)
 			assert.Equal(t, test.reason != "", renewal.Due())
 			assert.Equal(t, test.reason == "", renewal.Message == "")
-			assert.False(t, strings.Contains(renewal.Message, "PRIVATE"), "messages must not show keys")
+			assert.NotContains(t, renewal.Message, "PRIVATE", "messages must not show keys")
 		})
 	}
 }
@@ -189,7 +200,12 @@ func TestRenewalOf(t *testing.T) {
 func TestRenewalSettles(t *testing.T) {
 	t.Parallel()
 	ca := clusterCA(t)
-	standing := kubeconfig.Standing{Now: today.Add(300 * 24 * time.Hour), CA: ca, Admin: demo(), Current: build(t, issuerAt(today), ca)}
+	standing := kubeconfig.Standing{
+		Now:     today.Add(300 * 24 * time.Hour),
+		CA:      ca,
+		Admin:   demo(),
+		Current: build(t, issuerAt(today), ca),
+	}
 	require.True(t, kubeconfig.RenewalOf(standing).Due())
 	standing.Current = build(t, issuerAt(standing.Now), ca)
 	assert.False(t, kubeconfig.RenewalOf(standing).Due())

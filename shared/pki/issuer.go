@@ -91,7 +91,11 @@ func (i Issuer) selfSign(purpose Purpose, key crypto.Signer) ([]byte, error) {
 }
 
 // sign completes the template with what all our certificates have in common.
-func (i Issuer) sign(template, parent *x509.Certificate, public crypto.PublicKey, signer crypto.Signer) ([]byte, error) {
+func (i Issuer) sign(
+	template, parent *x509.Certificate,
+	public crypto.PublicKey,
+	signer crypto.Signer,
+) ([]byte, error) {
 	serial, err := i.serialNumber()
 	if err != nil {
 		return nil, fmt.Errorf("drawing serial number: %w", err)

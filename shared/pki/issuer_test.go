@@ -34,8 +34,9 @@ func TestPurposes(t *testing.T) {
 	require.Len(t, pki.Purposes(), len(want))
 	for _, purpose := range pki.Purposes() {
 		files := purpose.Files()
-		assert.Equal(t, want[purpose], facts{string(purpose), purpose.CommonName(), files.Cert, files.Key})
-		assert.Equal(t, purpose.CommonName() != "", purpose.IsCA())
+		got := facts{string(purpose), purpose.CommonName(), files.Cert, files.Key}
+		assert.Equal(t, want[purpose], got)
+		assert.Equal(t, purpose.IsCA(), got.name != "")
 	}
 }
 
@@ -106,17 +107,26 @@ func TestLeaves(t *testing.T) {
 	}{
 		"EtcdServer": {
 			pki.EtcdServer("demo-etcd-0.demo-etcd.default.svc", "127.0.0.1", "localhost", "::1", "localhost", ""),
-			"CN=etcd-server", both, []string{"demo-etcd-0.demo-etcd.default.svc", "localhost"}, []string{"127.0.0.1", "::1"},
+			"CN=etcd-server", both,
+			[]string{"demo-etcd-0.demo-etcd.default.svc", "localhost"},
+			[]string{"127.0.0.1", "::1"},
 		},
-		"EtcdPeer":   {pki.EtcdPeer("demo-etcd-0", "demo-etcd-0.x"), "CN=demo-etcd-0,O=etcd-peer", both, []string{"demo-etcd-0.x"}, nil},
+		"EtcdPeer": {
+			pki.EtcdPeer("demo-etcd-0", "demo-etcd-0.x"),
+			"CN=demo-etcd-0,O=etcd-peer",
+			both,
+			[]string{"demo-etcd-0.x"},
+			nil,
+		},
 		"EtcdClient": {pki.EtcdClient(), "CN=apiserver-etcd-client", client, nil, nil},
 		"Admin":      {pki.Admin(), "CN=kubernetes-admin,O=system:masters", client, nil, nil},
 		"MappedAndZoned": {
 			pki.Leaf{CommonName: "x", SANs: []string{"::ffff:10.0.0.1", "10.0.0.1", "fe80::1%eth0"}, Usages: both},
-			"CN=x", both, nil, []string{"10.0.0.1", "fe80::1"},
+			"CN=x", both, nil,
+			[]string{"10.0.0.1", "fe80::1"},
 		},
 	}
-	ca := newCA(t, pki.EtcdCA)
+	ca := newCA(t)
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -141,7 +151,7 @@ func TestLeaves(t *testing.T) {
 
 func TestLeafEndsWithItsCA(t *testing.T) {
 	t.Parallel()
-	ca := newCA(t, pki.EtcdCA)
+	ca := newCA(t)
 	late := ca.Certificate.NotAfter.Add(-24 * time.Hour)
 	pair, err := issuerAt(late).Issue(ca, pki.EtcdClient())
 	require.NoError(t, err)
@@ -201,16 +211,16 @@ func TestIssuerFails(t *testing.T) {
 		require.ErrorContains(t, err, "generating pair "+string(purpose))
 		assert.True(t, pair.IsZero())
 	}
-	_, err := broken.Issue(newCA(t, pki.EtcdCA), pki.EtcdClient())
+	_, err := broken.Issue(newCA(t), pki.EtcdClient())
 	require.ErrorContains(t, err, "issuing certificate apiserver-etcd-client")
-	_, err = issuer().Issue(newCA(t, pki.EtcdCA), pki.EtcdServer("ünicode"))
+	_, err = issuer().Issue(newCA(t), pki.EtcdServer("ünicode"))
 	require.ErrorContains(t, err, "issuing certificate etcd-server")
 }
 
 func TestIssueKeepsTheLeaf(t *testing.T) {
 	t.Parallel()
 	sans := []string{"b", "a", "b"}
-	_, err := issuer().Issue(newCA(t, pki.EtcdCA), pki.EtcdServer(sans...))
+	_, err := issuer().Issue(newCA(t), pki.EtcdServer(sans...))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"b", "a", "b"}, sans)
 }
@@ -218,7 +228,7 @@ func TestIssueKeepsTheLeaf(t *testing.T) {
 // FuzzIssue: whatever names a leaf lists, the certificate issued for it is the
 // one that is wanted; otherwise it would be issued again in every pass.
 func FuzzIssue(f *testing.F) {
-	ca := newCA(f, pki.EtcdCA)
+	ca := newCA(f)
 	for _, seed := range []string{
 		"localhost 127.0.0.1 ::1", "::ffff:10.0.0.1", "fe80::1%eth0", "*.example.com .", "a..b", "1.2.3.4.5 010.0.0.1", "a:b@c", "UPPER upper",
 	} {

@@ -39,9 +39,9 @@ func newPair(t testing.TB, purpose pki.Purpose) pki.Pair {
 	return pair
 }
 
-func newCA(t testing.TB, purpose pki.Purpose) pki.CA {
+func newCA(t testing.TB) pki.CA {
 	t.Helper()
-	ca, err := pki.ParseCA(newPair(t, purpose))
+	ca, err := pki.ParseCA(newPair(t, pki.EtcdCA))
 	require.NoError(t, err)
 	return ca
 }

@@ -118,8 +118,12 @@ func otherUsages(f facts) (string, bool) {
 // expiring leaves a certificate alone that lives as long as its CA: a new one
 // would not live longer.
 func expiring(f facts) (string, bool) {
-	return fmt.Sprintf("the certificate expires at %s, less than a third of its life is left", utc(f.certificate.NotAfter)),
-		f.Now.After(RenewalTime(f.certificate)) && f.certificate.NotAfter.Before(f.CA.Certificate.NotAfter)
+	return fmt.Sprintf(
+			"the certificate expires at %s, less than a third of its life is left",
+			utc(f.certificate.NotAfter),
+		),
+		f.Now.After(RenewalTime(f.certificate)) &&
+			f.certificate.NotAfter.Before(f.CA.Certificate.NotAfter)
 }
 
 // RenewalTime is the moment after which less than a third of a certificate's

@@ -17,7 +17,7 @@ import (
 // standing is one in which nothing has to be done.
 func standing(t testing.TB) pki.Standing {
 	t.Helper()
-	ca := newCA(t, pki.EtcdCA)
+	ca := newCA(t)
 	leaf := pki.EtcdServer("etcd.example.com", "10.0.0.1")
 	pair, err := issuer().Issue(ca, leaf)
 	require.NoError(t, err)
@@ -33,7 +33,11 @@ func TestRenewal(t *testing.T) {
 	}{
 		"Fresh":         {func(*testing.T, *pki.Standing) {}, "", ""},
 		"SANsReordered": {func(_ *testing.T, s *pki.Standing) { slices.Reverse(s.Wanted.SANs) }, "", ""},
-		"SANsRepeated":  {func(_ *testing.T, s *pki.Standing) { s.Wanted.SANs = append(s.Wanted.SANs, "10.0.0.1", "") }, "", ""},
+		"SANsRepeated": {
+			func(_ *testing.T, s *pki.Standing) { s.Wanted.SANs = append(s.Wanted.SANs, "10.0.0.1", "") },
+			"",
+			"",
+		},
 		"UsagesReordered": {func(_ *testing.T, s *pki.Standing) {
 			s.Wanted.Usages = slices.Clone(s.Wanted.Usages)
 			slices.Reverse(s.Wanted.Usages)
@@ -43,17 +47,53 @@ func TestRenewal(t *testing.T) {
 		"NoCert":     {func(_ *testing.T, s *pki.Standing) { s.Current.Cert = nil }, "Unreadable", "reading certificate"},
 		"BrokenCert": {func(_ *testing.T, s *pki.Standing) { s.Current.Cert = []byte("text") }, "Unreadable", "no PEM block"},
 		"OtherKey": {func(t *testing.T, s *pki.Standing) {
+			t.Helper()
 			s.Current.Key = sec1(t, ecKey(t, elliptic.P256()))
 		}, "OtherKey", "do not belong together"},
-		"OtherCA":       {func(t *testing.T, s *pki.Standing) { s.CA = newCA(t, pki.EtcdCA) }, "OtherIssuer", "not issued by CN=etcd-ca"},
-		"OtherName":     {func(_ *testing.T, s *pki.Standing) { s.Wanted.CommonName = "x" }, "OtherSubject", "wanted is CN=x"},
-		"OtherGroup":    {func(_ *testing.T, s *pki.Standing) { s.Wanted.Organization = []string{"g"} }, "OtherSubject", "CN=etcd-server"},
-		"MoreSANs":      {func(_ *testing.T, s *pki.Standing) { s.Wanted.SANs = append(s.Wanted.SANs, "new") }, "OtherNames", "new"},
-		"FewerSANs":     {func(_ *testing.T, s *pki.Standing) { s.Wanted.SANs = s.Wanted.SANs[:1] }, "OtherNames", "wanted is [etcd.example.com]"},
-		"OtherUsages":   {func(_ *testing.T, s *pki.Standing) { s.Wanted.Usages = pki.EtcdClient().Usages }, "OtherUsages", "other usages"},
-		"BeforeItsTime": {func(_ *testing.T, s *pki.Standing) { s.Now = now.Add(pki.LeafLife * 2 / 3).Add(-5 * time.Minute) }, "", ""},
-		"ThirdLeft":     {func(_ *testing.T, s *pki.Standing) { s.Now = now.Add(pki.LeafLife*2/3 + time.Minute) }, "Expiring", "2027-11-23T12:00:00Z"},
-		"Expired":       {func(_ *testing.T, s *pki.Standing) { s.Now = now.Add(2 * pki.LeafLife) }, "Expiring", "less than a third"},
+		"OtherCA": {func(t *testing.T, s *pki.Standing) {
+			t.Helper()
+			s.CA = newCA(t)
+		}, "OtherIssuer", "not issued by CN=etcd-ca"},
+		"OtherName": {
+			func(_ *testing.T, s *pki.Standing) { s.Wanted.CommonName = "x" },
+			"OtherSubject",
+			"wanted is CN=x",
+		},
+		"OtherGroup": {
+			func(_ *testing.T, s *pki.Standing) { s.Wanted.Organization = []string{"g"} },
+			"OtherSubject",
+			"CN=etcd-server",
+		},
+		"MoreSANs": {
+			func(_ *testing.T, s *pki.Standing) { s.Wanted.SANs = append(s.Wanted.SANs, "new") },
+			"OtherNames",
+			"new",
+		},
+		"FewerSANs": {
+			func(_ *testing.T, s *pki.Standing) { s.Wanted.SANs = s.Wanted.SANs[:1] },
+			"OtherNames",
+			"wanted is [etcd.example.com]",
+		},
+		"OtherUsages": {
+			func(_ *testing.T, s *pki.Standing) { s.Wanted.Usages = pki.EtcdClient().Usages },
+			"OtherUsages",
+			"other usages",
+		},
+		"BeforeItsTime": {
+			func(_ *testing.T, s *pki.Standing) { s.Now = now.Add(pki.LeafLife * 2 / 3).Add(-5 * time.Minute) },
+			"",
+			"",
+		},
+		"ThirdLeft": {
+			func(_ *testing.T, s *pki.Standing) { s.Now = now.Add(pki.LeafLife*2/3 + time.Minute) },
+			"Expiring",
+			"2027-11-23T12:00:00Z",
+		},
+		"Expired": {
+			func(_ *testing.T, s *pki.Standing) { s.Now = now.Add(2 * pki.LeafLife) },
+			"Expiring",
+			"less than a third",
+		},
 		"FirstReason": {func(_ *testing.T, s *pki.Standing) {
 			s.Now, s.Wanted.SANs = now.Add(2*pki.LeafLife), nil
 		}, "OtherNames", "wanted is []"},

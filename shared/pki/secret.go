@@ -47,7 +47,7 @@ func (e *MissingError) Error() string {
 func (p Purpose) SecretName(cluster string) string { return cluster + "-" + string(p) }
 
 // Existing returns the pairs of an initialised cluster. A missing one is a *MissingError; one that cannot be used is an
-// error that wraps an *Invalid and names the Secret.
+// error that wraps an *InvalidError and names the Secret.
 func (s Store) Existing(
 	ctx context.Context, cluster client.ObjectKey, purposes ...Purpose,
 ) (map[Purpose]Pair, error) {
@@ -66,7 +66,7 @@ func (s Store) Existing(
 }
 
 // Ensure returns the pairs of a cluster that is not initialised yet and makes those that are missing; they belong to
-// owner. A pair that cannot be used is an error that wraps an *Invalid and names the Secret.
+// owner. A pair that cannot be used is an error that wraps an *InvalidError and names the Secret.
 func (s Store) Ensure(
 	ctx context.Context, owner client.Object, cluster client.ObjectKey, purposes ...Purpose,
 ) (map[Purpose]Pair, error) {

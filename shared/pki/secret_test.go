@@ -158,7 +158,7 @@ func TestPairsThatCannotBeUsed(t *testing.T) {
 			server := newServer(supplied(tc.purpose, tc.pair))
 			store, owner := newStore(server), ownerOf(t, server)
 			_, err := store.Ensure(t.Context(), owner, tiger, pki.Purposes()...)
-			var invalid *pki.Invalid
+			var invalid *pki.InvalidError
 			require.ErrorAs(t, err, &invalid)
 			assert.ErrorContains(t, err, "secret "+tc.purpose.SecretName("tiger"), "the message says where to look")
 			_, err = store.Existing(t.Context(), tiger, tc.purpose)

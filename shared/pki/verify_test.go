@@ -22,12 +22,15 @@ func TestVerifyAccepts(t *testing.T) {
 	noUsage := newForeign(t, key)
 	noUsage.template.KeyUsage = 0
 	cases := map[string]pki.Pair{
-		"PKCS8":          newForeign(t, key).pair(t),
-		"SEC1":           withKey(newForeign(t, key).pair(t), sec1(t, key)),
-		"OpenSSLEC":      withKey(newForeign(t, key).pair(t), join(block("EC PARAMETERS", []byte{6, 1, 1}), sec1(t, key))),
-		"P384":           newForeign(t, ecKey(t, elliptic.P384())).pair(t),
-		"RSA":            newForeign(t, rsa2048).pair(t),
-		"PKCS1":          withKey(newForeign(t, rsa2048).pair(t), block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsa2048))),
+		"PKCS8":     newForeign(t, key).pair(t),
+		"SEC1":      withKey(newForeign(t, key).pair(t), sec1(t, key)),
+		"OpenSSLEC": withKey(newForeign(t, key).pair(t), join(block("EC PARAMETERS", []byte{6, 1, 1}), sec1(t, key))),
+		"P384":      newForeign(t, ecKey(t, elliptic.P384())).pair(t),
+		"RSA":       newForeign(t, rsa2048).pair(t),
+		"PKCS1": withKey(
+			newForeign(t, rsa2048).pair(t),
+			block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsa2048)),
+		),
 		"TextAround":     withKey(newForeign(t, key).pair(t), join([]byte("my key\n"), sec1(t, key), []byte("\n\n"))),
 		"NoKeyUsageAtAl": noUsage.pair(t),
 	}
@@ -60,12 +63,42 @@ func TestVerifyRefusesKeys(t *testing.T) {
 	weakEC := newForeign(t, ecKey(t, elliptic.P224())).pair(t)
 	ed := newForeign(t, edKey(t)).pair(t)
 	cases := map[string]refusal{
-		"NoKey":        {pki.Pair{Cert: good.Cert}, pki.PrivateKeyKey, "holds no PEM block", "supply one unencrypted PEM private key"},
-		"KeyIsCert":    {pki.Pair{Cert: good.Cert, Key: good.Cert}, pki.PrivateKeyKey, `type "CERTIFICATE", not a private key`, "RSA"},
-		"KeyIsBroken":  {pki.Pair{Cert: good.Cert, Key: block("EC PRIVATE KEY", []byte{1})}, pki.PrivateKeyKey, "cannot be read", "ECDSA"},
-		"PKCS8Broken":  {pki.Pair{Cert: good.Cert, Key: block("PRIVATE KEY", []byte{1})}, pki.PrivateKeyKey, "cannot be read", "ECDSA"},
-		"Encrypted":    {pki.Pair{Cert: good.Cert, Key: block("ENCRYPTED PRIVATE KEY", []byte{1})}, pki.PrivateKeyKey, "ENCRYPTED", "unencrypted"},
-		"TwoKeys":      {pki.Pair{Cert: good.Cert, Key: join(good.Key, good.Key)}, pki.PrivateKeyKey, "more than one PEM block", "one"},
+		"NoKey": {
+			pki.Pair{Cert: good.Cert},
+			pki.PrivateKeyKey,
+			"holds no PEM block",
+			"supply one unencrypted PEM private key",
+		},
+		"KeyIsCert": {
+			pki.Pair{Cert: good.Cert, Key: good.Cert},
+			pki.PrivateKeyKey,
+			`type "CERTIFICATE", not a private key`,
+			"RSA",
+		},
+		"KeyIsBroken": {
+			pki.Pair{Cert: good.Cert, Key: block("EC PRIVATE KEY", []byte{1})},
+			pki.PrivateKeyKey,
+			"cannot be read",
+			"ECDSA",
+		},
+		"PKCS8Broken": {
+			pki.Pair{Cert: good.Cert, Key: block("PRIVATE KEY", []byte{1})},
+			pki.PrivateKeyKey,
+			"cannot be read",
+			"ECDSA",
+		},
+		"Encrypted": {
+			pki.Pair{Cert: good.Cert, Key: block("ENCRYPTED PRIVATE KEY", []byte{1})},
+			pki.PrivateKeyKey,
+			"ENCRYPTED",
+			"unencrypted",
+		},
+		"TwoKeys": {
+			pki.Pair{Cert: good.Cert, Key: join(good.Key, good.Key)},
+			pki.PrivateKeyKey,
+			"more than one PEM block",
+			"one",
+		},
 		"WeakRSA":      {weakRSA, pki.PrivateKeyKey, "only 1024 bits", "2048 bits or more"},
 		"WeakEC":       {weakEC, pki.PrivateKeyKey, "only 224 bits", "P-256"},
 		"Ed25519":      {ed, pki.PrivateKeyKey, "only RSA and ECDSA", "RSA"},
@@ -93,15 +126,50 @@ func TestVerifyRefusesCertificates(t *testing.T) {
 		return f.pair(t)
 	}
 	cases := map[string]refusal{
-		"NoCert":      {pki.Pair{Key: good.Key}, pki.CertKey, "holds no PEM block", "exactly one PEM certificate"},
-		"CertIsKey":   {pki.Pair{Cert: good.Key, Key: good.Key}, pki.CertKey, `not "CERTIFICATE"`, "certificate"},
-		"CertBroken":  {pki.Pair{Cert: block("CERTIFICATE", []byte{1}), Key: good.Key}, pki.CertKey, "cannot be read", "certificate"},
-		"Bundle":      {pki.Pair{Cert: join(good.Cert, other.Cert), Key: good.Key}, pki.CertKey, "more than one PEM block", "exactly one"},
-		"OtherKey":    {pki.Pair{Cert: other.Cert, Key: good.Key}, pki.CertKey, "does not belong to the private key in tls.key", "both halves"},
-		"NotCA":       {changed(func(c *x509.Certificate) { c.IsCA = false }), pki.CertKey, "may not sign certificates", "CA:TRUE"},
-		"NotSigning":  {changed(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }), pki.CertKey, "may not sign", "keyCertSign"},
-		"Expired":     {changed(func(c *x509.Certificate) { c.NotAfter = now }), pki.CertKey, "expired at 2026-11-23T12:00:00Z", "valid now"},
-		"NotYetValid": {changed(func(c *x509.Certificate) { c.NotBefore = now.Add(time.Hour) }), pki.CertKey, "not valid before 2026-11-23T13:00:00Z", "valid now"},
+		"NoCert":    {pki.Pair{Key: good.Key}, pki.CertKey, "holds no PEM block", "exactly one PEM certificate"},
+		"CertIsKey": {pki.Pair{Cert: good.Key, Key: good.Key}, pki.CertKey, `not "CERTIFICATE"`, "certificate"},
+		"CertBroken": {
+			pki.Pair{Cert: block("CERTIFICATE", []byte{1}), Key: good.Key},
+			pki.CertKey,
+			"cannot be read",
+			"certificate",
+		},
+		"Bundle": {
+			pki.Pair{Cert: join(good.Cert, other.Cert), Key: good.Key},
+			pki.CertKey,
+			"more than one PEM block",
+			"exactly one",
+		},
+		"OtherKey": {
+			pki.Pair{Cert: other.Cert, Key: good.Key},
+			pki.CertKey,
+			"does not belong to the private key in tls.key",
+			"both halves",
+		},
+		"NotCA": {
+			changed(func(c *x509.Certificate) { c.IsCA = false }),
+			pki.CertKey,
+			"may not sign certificates",
+			"CA:TRUE",
+		},
+		"NotSigning": {
+			changed(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }),
+			pki.CertKey,
+			"may not sign",
+			"keyCertSign",
+		},
+		"Expired": {
+			changed(func(c *x509.Certificate) { c.NotAfter = now }),
+			pki.CertKey,
+			"expired at 2026-11-23T12:00:00Z",
+			"valid now",
+		},
+		"NotYetValid": {
+			changed(func(c *x509.Certificate) { c.NotBefore = now.Add(time.Hour) }),
+			pki.CertKey,
+			"not valid before 2026-11-23T13:00:00Z",
+			"valid now",
+		},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -117,8 +185,18 @@ func TestVerifyRefusesServiceAccounts(t *testing.T) {
 	cases := map[string]refusal{
 		"NoPublicKey": {pki.Pair{Key: sec1(t, key)}, pki.CertKey, "the public key cannot be read", "openssl pkey -pubout"},
 		"Certificate": {newForeign(t, key).pair(t), pki.CertKey, `not "PUBLIC KEY"`, "openssl pkey -pubout"},
-		"Broken":      {pki.Pair{Cert: block("PUBLIC KEY", []byte{1}), Key: sec1(t, key)}, pki.CertKey, "cannot be read", "tls.key"},
-		"OtherKey":    {pki.Pair{Cert: publicPEM(t, other), Key: sec1(t, key)}, pki.CertKey, "does not belong", "both halves of one pair"},
+		"Broken": {
+			pki.Pair{Cert: block("PUBLIC KEY", []byte{1}), Key: sec1(t, key)},
+			pki.CertKey,
+			"cannot be read",
+			"tls.key",
+		},
+		"OtherKey": {
+			pki.Pair{Cert: publicPEM(t, other), Key: sec1(t, key)},
+			pki.CertKey,
+			"does not belong",
+			"both halves of one pair",
+		},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +209,7 @@ func TestVerifyRefusesServiceAccounts(t *testing.T) {
 func requireRefusal(t *testing.T, purpose pki.Purpose, want refusal) {
 	t.Helper()
 	err := pki.Verify(purpose, want.pair, now)
-	var invalid *pki.Invalid
+	var invalid *pki.InvalidError
 	require.ErrorAs(t, err, &invalid)
 	assert.Equal(t, want.key, invalid.Key)
 	assert.Contains(t, invalid.Problem, want.problem)
@@ -170,7 +248,7 @@ func TestVerifyName(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			var invalid *pki.Invalid
+			var invalid *pki.InvalidError
 			require.ErrorAs(t, err, &invalid)
 			assert.Equal(t, pki.CertKey, invalid.Key)
 			assert.Contains(t, invalid.Fix, test.purpose.CommonName())
@@ -223,7 +301,7 @@ func FuzzVerify(f *testing.F) {
 			purpose = pki.EtcdCA
 		}
 		if err := pki.Verify(purpose, pair, now); err != nil {
-			var invalid *pki.Invalid
+			var invalid *pki.InvalidError
 			require.ErrorAs(t, err, &invalid)
 			require.NotEmpty(t, invalid.Key+invalid.Problem+invalid.Fix)
 			return

@@ -42,7 +42,7 @@ type Config struct {
 	Ports k0sconfig.Ports
 }
 
-// Configuration computes the configuration of k0s. What is wrong with the user's part comes back as k0sconfig.Problems.
+// Configuration computes the configuration of k0s. What is wrong with the user's part comes back as k0sconfig.ConfigErrors.
 func Configuration(facts Facts) (Config, error) {
 	user, err := k0sconfig.Parse(facts.Settings.K0sConfig.Raw)
 	if err != nil {

@@ -104,7 +104,7 @@ func effective(controlPlane *controlplanev1.K0smotronControlPlane) (k0sconfig.Co
 
 // problemsOf turns what is wrong with the user's document into errors with the path of each.
 func problemsOf(err error) field.ErrorList {
-	var problems k0sconfig.Problems
+	var problems k0sconfig.ConfigErrors
 	if !errors.As(err, &problems) {
 		if err != nil {
 			return field.ErrorList{field.Invalid(path(), "(document)", err.Error())}
