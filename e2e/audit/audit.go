@@ -126,6 +126,11 @@ func Reads(requests []Request) []Request {
 	})
 }
 
+// Unexpected are the requests beyond what a manager needs that merely runs: anything but watches, leases and reviews.
+func Unexpected(requests []Request) []Request {
+	return keep(requests, func(r Request) bool { return r.Verb != "watch" && !r.standing() })
+}
+
 // standing says whether the request belongs to a manager that merely runs: leader election, and checking who scrapes.
 func (r Request) standing() bool {
 	return slices.Contains([]string{"leases", "tokenreviews", "subjectaccessreviews"}, r.Resource)

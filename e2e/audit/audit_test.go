@@ -43,6 +43,7 @@ func TestRead(t *testing.T) {
 	}, texts(requests))
 	assert.Equal(t, []string{"patch services n/o 200"}, texts(Writes(requests)))
 	assert.Equal(t, []string{"get secrets n/o 200"}, texts(Reads(requests)))
+	assert.Equal(t, []string{"patch services n/o 200", "get secrets n/o 200"}, texts(Unexpected(requests)))
 }
 
 func TestAbout(t *testing.T) {
