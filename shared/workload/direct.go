@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -34,6 +35,7 @@ type DirectOptions struct {
 // connections and none of another cluster's.
 type Direct struct {
 	config    *rest.Config
+	base      *url.URL
 	scheme    *runtime.Scheme
 	transport *http.Transport
 	http      *http.Client
@@ -51,6 +53,10 @@ func NewDirect(kubeconfig []byte, options DirectOptions) (*Direct, error) {
 	config.Timeout = options.Timeout
 	config.UserAgent = options.UserAgent
 	config.QPS, config.Burst = -1, 0 // A handful of requests per pass: nothing to hold back.
+	base, _, err := rest.DefaultServerUrlFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("reading server of kubeconfig: %w", err)
+	}
 	tlsConfig, err := rest.TLSConfigFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("reading certificates of kubeconfig: %w", err)
@@ -64,7 +70,7 @@ func NewDirect(kubeconfig []byte, options DirectOptions) (*Direct, error) {
 		IdleConnTimeout:     90 * time.Second,
 	}
 	return &Direct{
-		config: config, scheme: options.Scheme, transport: transport,
+		config: config, base: base, scheme: options.Scheme, transport: transport,
 		http: &http.Client{Transport: transport, Timeout: options.Timeout},
 	}, nil
 }
@@ -98,7 +104,7 @@ func (e Evidence) Reached() bool { return e.StatusCode != 0 }
 
 // Probe sends one GET for a path such as /readyz, authenticated as the kubeconfig's user.
 func (d *Direct) Probe(ctx context.Context, path string) Evidence {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.config.Host+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.base.JoinPath(path).String(), nil)
 	if err != nil {
 		return Evidence{Message: "the server URL of the kubeconfig is not valid"}
 	}
