@@ -27,7 +27,7 @@ const DefaultTTL = 15 * time.Minute
 // Keys of the Secret <config>-token.
 const (
 	keyID         = "token-id"
-	keySecret     = "token-secret" //nolint:gosec // The name of a key.
+	keySecret     = "token-secret"
 	keyRole       = "role"
 	keyExpiration = "expiration"
 )
