@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
 // CacheOptions are the options of the ClusterCache of one manager.
@@ -52,5 +53,20 @@ func SetupClusterCache(
 	if err != nil {
 		return nil, fmt.Errorf("setting up the cluster cache: %w", err)
 	}
+	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		<-ctx.Done()
+		disconnect(clusterCache)
+		return nil
+	})); err != nil {
+		return nil, fmt.Errorf("adding the end of the cluster cache: %w", err)
+	}
 	return clusterCache, nil
+}
+
+// disconnect ends the connections to workload clusters, which do not end with the manager's context: an API server that
+// shuts down would wait for them.
+func disconnect(clusterCache clustercache.ClusterCache) {
+	if connected, ok := clusterCache.(interface{ Shutdown() }); ok {
+		connected.Shutdown()
+	}
 }
