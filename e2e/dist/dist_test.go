@@ -46,9 +46,6 @@ func eachProvider(t *testing.T, test func(t *testing.T, p dist.Provider, manifes
 
 func render(t *testing.T, root string, p dist.Provider) dist.Manifests {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join(root, p.Folder, "config/default")); err != nil {
-		t.Skip(p.Folder + " has no config/default")
-	}
 	manifests, err := dist.Render(root, p)
 	require.NoError(t, err)
 	return manifests

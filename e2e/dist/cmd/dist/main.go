@@ -15,7 +15,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -68,10 +67,6 @@ type part func(ctx context.Context, p dist.Provider, manifests dist.Manifests) (
 
 func (j job) each(ctx context.Context, parts ...part) error {
 	for _, p := range dist.Providers() {
-		if _, err := os.Stat(filepath.Join(j.root, p.Folder, "config", "default")); err != nil {
-			fmt.Fprintf(j.progress, "    %s has no config/default\n", p.Folder)
-			continue
-		}
 		manifests, err := dist.Render(j.root, p)
 		if err != nil {
 			return err
