@@ -192,7 +192,7 @@ func TestParse(t *testing.T) {
 	t.Parallel()
 	parsed, err := k0sconfig.Parse([]byte("spec: {api: {port: 6443}}\n"))
 	require.NoError(t, err)
-	assert.NotEmpty(t, objectAt(parsed, "spec", "api"))
+	assert.Equal(t, map[string]any{"port": int64(6443)}, objectAt(parsed, "spec", "api"))
 	parsed, err = k0sconfig.Parse([]byte(`{"spec":{"api":{"port":6443}}}`))
 	require.NoError(t, err)
 	assert.NotEmpty(t, objectAt(parsed, "spec", "api"))

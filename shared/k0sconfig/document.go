@@ -11,11 +11,16 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Parse reads a user's ClusterConfig document, YAML or JSON. Nothing at all is
-// an empty document; keys that stand twice are refused.
+// Parse reads a user's ClusterConfig document, YAML or JSON, into plain JSON
+// types with whole numbers as int64. Nothing at all is an empty document; keys
+// that stand twice are refused.
 func Parse(document []byte) (map[string]any, error) {
+	text, err := yaml.YAMLToJSONStrict(document)
+	if err != nil {
+		return nil, fmt.Errorf("reading k0s configuration: %w", err)
+	}
 	var parsed map[string]any
-	if err := yaml.UnmarshalStrict(document, &parsed); err != nil {
+	if err := json.Unmarshal(text, &parsed); err != nil {
 		return nil, fmt.Errorf("reading k0s configuration: %w", err)
 	}
 	return parsed, nil
