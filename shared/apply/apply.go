@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"reflect"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -56,11 +55,15 @@ func (a *Applier) applyOne(ctx context.Context, owner, object client.Object) err
 	if err != nil {
 		return err
 	}
-	live, err := a.live(ctx, want, object)
+	live, err := a.empty(object, want.GroupVersionKind())
 	if err != nil {
+		return err
+	}
+	err = a.client.Get(ctx, client.ObjectKeyFromObject(want), live)
+	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("reading %s: %w", describe(want), err)
 	}
-	if live != nil {
+	if err == nil {
 		unchanged, err := a.unchanged(want, live)
 		if err != nil {
 			return err
@@ -78,19 +81,7 @@ func (a *Applier) applyOne(ctx context.Context, owner, object client.Object) err
 	return assign(written, object)
 }
 
-// live reads the object as the cache has it; nil when there is none.
-func (a *Applier) live(ctx context.Context, want *unstructured.Unstructured, like client.Object) (client.Object, error) {
-	object, err := a.empty(like, want.GroupVersionKind())
-	if err != nil {
-		return nil, err
-	}
-	err = a.client.Get(ctx, client.ObjectKeyFromObject(want), object)
-	if apierrors.IsNotFound(err) {
-		return nil, nil //nolint:nilnil // Absent is an answer here, not an error.
-	}
-	return object, err
-}
-
+// empty is an object to read into, of the same Go type as like.
 func (a *Applier) empty(like client.Object, gvk schema.GroupVersionKind) (client.Object, error) {
 	if _, ok := like.(*unstructured.Unstructured); ok {
 		object := &unstructured.Unstructured{}

@@ -29,7 +29,7 @@ func (o *Options) Logger() (logr.Logger, error) {
 	if o.LogLevel < 0 || o.LogLevel > 10 {
 		return logr.Logger{}, fmt.Errorf("reading --v: %d is not between 0 and 10", o.LogLevel)
 	}
-	config.Level = zap.NewAtomicLevelAt(zapcore.Level(-o.LogLevel)) //nolint:gosec // Between 0 and 10.
+	config.Level = zap.NewAtomicLevelAt(zapcore.Level(-o.LogLevel))
 	config.Sampling = nil
 	config.EncoderConfig.EncodeTime = zapcore.ISO8601TimeEncoder
 	config.EncoderConfig.TimeKey = "time"

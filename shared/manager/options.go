@@ -43,7 +43,7 @@ type Options struct {
 	// SyncPeriod is how often every object is looked at again without an event.
 	SyncPeriod time.Duration
 	// LogLevel is the verbosity; 0 says only what an operator must know.
-	LogLevel int
+	LogLevel int8
 	// LogFormat is "json" or "text".
 	LogFormat string
 
@@ -100,7 +100,7 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 		"Queries per second allowed to the API server of a workload cluster.")
 	fs.IntVar(&o.ClusterCacheBurst, "clustercache-client-burst", o.ClusterCacheBurst,
 		"Queries allowed at once to the API server of a workload cluster.")
-	fs.IntVarP(&o.LogLevel, "v", "v", o.LogLevel, "Log verbosity: 0 terse, 2 normal, 4 debug, 6 trace.")
+	fs.Int8VarP(&o.LogLevel, "v", "v", o.LogLevel, "Log verbosity: 0 terse, 2 normal, 4 debug, 6 trace.")
 	fs.StringVar(&o.LogFormat, "logging-format", o.LogFormat, "Log format: json or text.")
 	for kind, value := range o.concurrency {
 		fs.IntVar(value, kind+"-concurrency", *value, "Number of objects of kind "+kind+" reconciled at once.")

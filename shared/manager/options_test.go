@@ -77,7 +77,7 @@ func TestFlagsAreRead(t *testing.T) {
 	assert.InDelta(t, 6, options.ClusterCacheQPS, 0)
 	assert.Equal(t, 7, options.ClusterCacheBurst)
 	assert.Equal(t, 8*time.Minute, options.SyncPeriod)
-	assert.Equal(t, 4, options.LogLevel)
+	assert.EqualValues(t, 4, options.LogLevel)
 	assert.Equal(t, 9, options.Concurrency("k0sworkerconfig").MaxConcurrentReconciles)
 	assert.Equal(t, 10, options.Concurrency("another").MaxConcurrentReconciles)
 }

@@ -58,29 +58,28 @@ func Failure(reason string, err error) error {
 	return &FailureError{Reason: reason, err: err}
 }
 
-// volatile are the parts of error texts that differ from try to try though nothing has changed. A condition that
-// carried them would flap, and every flap would be a write and an event.
-//
-//nolint:gochecknoglobals // A constant table; Go has no constant regular expressions.
-var volatile = []struct {
-	pattern *regexp.Regexp
-	with    string
-}{
-	{regexp.MustCompile(`\b(read|write|dial) (tcp|udp) \S+->(\S+?):?( |$)`), "$1 $2 $3:$4"},
-	{regexp.MustCompile(`current time \S+ is (after|before) \S+`), "current time is $1 the limit"},
-	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?(Z|UTC|[+-]\d\d:?\d\d))*`), "<time>"},
-	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "<uid>"},
-	{regexp.MustCompile(`(?i)resource ?version:? "?\d+"?`), "resourceVersion <n>"},
-	{regexp.MustCompile(`0x[0-9a-f]{6,}`), "<address>"},
-}
-
-// StableMessage is the text of err without what changes from try to try: local ports, times, UIDs, resource versions.
+// StableMessage is the text of err without what changes from try to try: local ports, times, UIDs, resource versions. A
+// condition that carried them would flap, and every flap would be a write and an event.
 func StableMessage(err error) string {
 	message := err.Error()
-	for _, v := range volatile {
-		message = v.pattern.ReplaceAllString(message, v.with)
+	for _, v := range volatile() {
+		message = regexp.MustCompile(v.pattern).ReplaceAllString(message, v.with)
 	}
 	return message
+}
+
+type replacement struct{ pattern, with string }
+
+// volatile are the parts of error texts that differ from try to try though nothing has changed.
+func volatile() []replacement {
+	return []replacement{
+		{`\b(read|write|dial) (tcp|udp) \S+->(\S+?):?( |$)`, "$1 $2 $3:$4"},
+		{`current time \S+ is (after|before) \S+`, "current time is $1 the limit"},
+		{`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?(Z|UTC|[+-]\d\d:?\d\d))*`, "<time>"},
+		{`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`, "<uid>"},
+		{`(?i)resource ?version:? "?\d+"?`, "resourceVersion <n>"},
+		{`0x[0-9a-f]{6,}`, "<address>"},
+	}
 }
 
 func isConflict(err error) bool { return apierrors.IsConflict(err) }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -86,12 +85,13 @@ func (s Store) Ensure(
 
 // find returns the pair, or the zero pair when neither the cache nor the API server has its Secret.
 func (s Store) find(ctx context.Context, cluster client.ObjectKey, purpose Purpose) (Pair, error) {
-	secret, err := get(ctx, s.Reader, cluster, purpose)
-	if err != nil || secret != nil {
+	secret := &corev1.Secret{}
+	found, err := get(ctx, s.Reader, cluster, purpose, secret)
+	if err != nil || found {
 		return pairOf(secret), err
 	}
-	secret, err = get(ctx, s.Live, cluster, purpose)
-	if err != nil || secret == nil {
+	found, err = get(ctx, s.Live, cluster, purpose, secret)
+	if err != nil || !found {
 		return Pair{}, err
 	}
 	return pairOf(secret), s.label(ctx, secret, cluster.Name)
@@ -165,23 +165,18 @@ func verifyFrontProxy(cluster client.ObjectKey, pairs map[Purpose]Pair) error {
 	return nil
 }
 
-// get returns the Secret of a pair, nil when there is none.
-func get(ctx context.Context, reader client.Reader, cluster client.ObjectKey, purpose Purpose) (*corev1.Secret, error) {
-	secret := &corev1.Secret{}
+// get reads the Secret of a pair; false when there is none.
+func get(
+	ctx context.Context, reader client.Reader, cluster client.ObjectKey, purpose Purpose, secret *corev1.Secret,
+) (bool, error) {
 	key := client.ObjectKey{Namespace: cluster.Namespace, Name: purpose.SecretName(cluster.Name)}
 	err := reader.Get(ctx, key, secret)
-	if apierrors.IsNotFound(err) {
-		return nil, nil //nolint:nilnil // Absent is an answer here, not an error.
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("getting secret %s: %w", key.Name, err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("getting secret %s: %w", key.Name, err)
-	}
-	return secret, nil
+	return err == nil, nil
 }
 
 func pairOf(secret *corev1.Secret) Pair {
-	if secret == nil {
-		return Pair{}
-	}
 	return Pair{Cert: secret.Data[CertKey], Key: secret.Data[PrivateKeyKey]}
 }
