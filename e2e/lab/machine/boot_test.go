@@ -104,6 +104,7 @@ func assertNothingRuns(t *testing.T, name string) {
 	require.NoError(t, err)
 	assert.NotContains(t, string(mounts), name)
 	assert.NoFileExists(t, "/run/netns/k0slab-"+name)
+	assert.NoFileExists(t, "/run/systemd/nspawn/propagate/"+name)
 	groups, err := filepath.Glob("/sys/fs/cgroup/*/k0slab-machines/" + name)
 	require.NoError(t, err)
 	assert.Empty(t, groups)

@@ -135,10 +135,9 @@ func (h *Host) cleanUp(ctx context.Context, r record) error {
 	if err := groups.remove(); err != nil {
 		return err
 	}
-	for _, dir := range []string{filepath.Join(h.config.Run, r.Name), "/run/systemd/nspawn/propagate/" + r.Name} {
-		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("removing a mount point: %w", err)
-		}
+	err = os.Remove(filepath.Join(h.config.Run, r.Name))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing a mount point: %w", err)
 	}
 	return nil
 }

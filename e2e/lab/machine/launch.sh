@@ -32,4 +32,8 @@ if [ -n "$HIERARCHIES" ]; then
     set -- --bind=/sys/fs/cgroup "$@"
 fi
 
+# systemd-nspawn leaves lock files in /run/systemd when it is killed. Nothing else of the host's is needed there.
+mkdir -p /run/systemd
+mount -t tmpfs -o mode=755 tmpfs /run/systemd
+
 exec systemd-nspawn --directory "$ROOT" "$@"

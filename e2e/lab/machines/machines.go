@@ -102,10 +102,10 @@ func ReadConfig(path string) (AgentConfig, error) {
 	return config, nil
 }
 
-// Agent is the agent as a program of the lab; binary is where it was built. It is started anew when its configuration
-// or one of the files it serves has changed, without any harm to the machines.
+// Agent is the agent as a program of the lab; binary is where it was built. It is started anew when it, its
+// configuration or one of the files it serves has changed, without any harm to the machines.
 func Agent(p layout.Paths, binary string) process.Spec {
-	inputs := []string{configFile(p)}
+	inputs := []string{binary, configFile(p)}
 	if config, err := ReadConfig(configFile(p)); err == nil {
 		inputs = append(inputs, slices.Sorted(maps.Values(config.Downloads))...)
 	}

@@ -55,7 +55,7 @@ func TestTheAgentStartsAnewWhenItsFilesChange(t *testing.T) {
 	p := layout.Paths{State: t.TempDir(), Run: t.TempDir()}
 	require.NoError(t, writeConfig(p, AgentConfig{Socket: Socket(p), Downloads: map[string]string{"b": "/b", "a": "/a"}}))
 	spec := Agent(p, "/bin/machine-agent")
-	assert.Equal(t, []string{configFile(p), "/a", "/b"}, spec.Inputs)
+	assert.Equal(t, []string{"/bin/machine-agent", configFile(p), "/a", "/b"}, spec.Inputs)
 	assert.Equal(t, []string{"/bin/machine-agent", "-config", configFile(p)}, spec.Args)
 }
 
