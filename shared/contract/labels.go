@@ -19,8 +19,6 @@ const (
 	// RenderingHashAnnotation is beside InputsHashAnnotation: the hash of what was rendered from the inputs. Where it
 	// differs from what the renderer says today, a newer rendering waits.
 	RenderingHashAnnotation = "k0smotron.io/rendering-hash"
-	// RenderVersionAnnotation is beside InputsHashAnnotation: the schema version of the hashed inputs.
-	RenderVersionAnnotation = "k0smotron.io/render-version"
 	// ConfigHashAnnotation is on pod templates: the hash of mounted node-local configuration, so that a change rolls.
 	ConfigHashAnnotation = "k0smotron.io/config-hash"
 	// EndpointSourceAnnotation is on the Secret with a hosted control plane's configuration: "Node" when the endpoint is

@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite golden files with what the code
 
 // Golden compares what was rendered with the golden file at path, relative to the test's folder. With -update it writes
 // the file instead; the change is then reviewed as a diff.
-func Golden(t *testing.T, path string, got []byte) {
+func Golden(t testing.TB, path string, got []byte) {
 	t.Helper()
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -35,6 +35,7 @@ func Golden(t *testing.T, path string, got []byte) {
 	want, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatalf("reading golden file: %v; write it with: go test . -update", err)
+		return
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Errorf("%s differs from what is rendered (-want +got); accept it with: go test . -update\n%s", path, diff)
@@ -42,14 +43,14 @@ func Golden(t *testing.T, path string, got []byte) {
 }
 
 // GoldenObjects compares objects, as a stream of YAML documents in the given order, with the golden file at path.
-func GoldenObjects(t *testing.T, scheme *runtime.Scheme, path string, objects ...client.Object) {
+func GoldenObjects(t testing.TB, scheme *runtime.Scheme, path string, objects ...client.Object) {
 	t.Helper()
 	Golden(t, path, YAML(t, scheme, objects...))
 }
 
 // YAML is the objects as a stream of YAML documents with apiVersion and kind, as the scheme knows them. nil objects are
 // left out.
-func YAML(t *testing.T, scheme *runtime.Scheme, objects ...client.Object) []byte {
+func YAML(t testing.TB, scheme *runtime.Scheme, objects ...client.Object) []byte {
 	t.Helper()
 	var stream bytes.Buffer
 	for _, object := range objects {

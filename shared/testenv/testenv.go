@@ -156,7 +156,7 @@ var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
 // Namespace creates a namespace for one test. It is not removed: the API server ends with the package, and no namespace
 // controller runs that could empty it.
-func (e *Environment) Namespace(t *testing.T) string {
+func (e *Environment) Namespace(t testing.TB) string {
 	t.Helper()
 	prefix := notInNames.ReplaceAllString(strings.ToLower(t.Name()), "-")
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: cut(prefix, 40) + "-"}}
@@ -167,7 +167,7 @@ func (e *Environment) Namespace(t *testing.T) string {
 }
 
 // Create creates objects and, where one has a status, writes that too, so that a test can state a whole object.
-func (e *Environment) Create(t *testing.T, objects ...client.Object) {
+func (e *Environment) Create(t testing.TB, objects ...client.Object) {
 	t.Helper()
 	if err := Create(t.Context(), e.Client, objects...); err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func (e *Environment) Create(t *testing.T, objects ...client.Object) {
 }
 
 // Get reads an object again.
-func (e *Environment) Get(t *testing.T, object client.Object) {
+func (e *Environment) Get(t testing.TB, object client.Object) {
 	t.Helper()
 	if err := e.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
 		t.Fatalf("getting %T %s: %v", object, object.GetName(), err)

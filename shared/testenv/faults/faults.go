@@ -172,8 +172,8 @@ func (s Scenario) run(t testing.TB, p plan) outcome {
 	world := s.NewWorld(t)
 	inject := newInjector(p)
 	outside := world
-	outside.Management = inject.recorded(world.Management)
-	outside.Workload = inject.recorded(world.Workload)
+	outside.Management = inject.recorded(management, world.Management)
+	outside.Workload = inject.recorded(workload, world.Workload)
 	passes, err := s.settle(ctx, inject, outside, func() Pass { return s.Start(t, inject.clients(world)) })
 	result := outcome{writes: inject.writes, reads: inject.reads, stale: inject.stale, passes: passes}
 	if err != nil {

@@ -116,7 +116,7 @@ func TestCarelessControllersAreFound(t *testing.T) {
 				}
 				return clients.Management.Create(ctx, testenv.Secret(ns, "record", map[string]string{"id": "x"}))
 			},
-			want: "KillAfter/01 create Secret token-*",
+			want: "KillAfter/01 create Secret token-* in workload",
 		},
 		"MarkerBeforeWork": {
 			reason: "the marker says done although the work is not",

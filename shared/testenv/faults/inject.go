@@ -40,30 +40,39 @@ func (i *injector) revive() {
 func (i *injector) clients(world World) Clients {
 	return Clients{
 		Namespace:      world.Namespace,
-		Management:     i.disturbed(world.Management),
+		Management:     i.disturbed(management, world.Management),
 		ManagementLive: i.live(world.Management),
-		Workload:       i.disturbed(world.Workload),
+		Workload:       i.disturbed(workload, world.Workload),
 		WorkloadLive:   i.live(world.Workload),
 	}
 }
 
 // disturbed is the manager's own client.
-func (i *injector) disturbed(c client.WithWatch) client.WithWatch {
+func (i *injector) disturbed(s server, c client.WithWatch) client.WithWatch {
 	if c == nil {
 		return nil
 	}
-	funcs := writing(i.write)
-	funcs.Get = i.get
-	funcs.List = i.list
+	funcs := s.writing(i.write)
+	funcs.Get = func(
+		ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, opts ...client.GetOption,
+	) error {
+		id := s.identify(c, object)
+		id.key = key
+		return i.get(id, object, func() error { return c.Get(ctx, key, object, opts...) })
+	}
+	funcs.List = func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+		rewind := func() ([]runtime.Object, error) { return i.past.rewind(s, c, list, opts) }
+		return i.list(list, func() error { return c.List(ctx, list, opts...) }, rewind)
+	}
 	return interceptor.NewClient(c, funcs)
 }
 
 // recorded is the outside world's client: nothing is disturbed, but its writes make versions old.
-func (i *injector) recorded(c client.WithWatch) client.WithWatch {
+func (i *injector) recorded(s server, c client.WithWatch) client.WithWatch {
 	if c == nil {
 		return nil
 	}
-	return interceptor.NewClient(c, writing(i.record))
+	return interceptor.NewClient(c, s.writing(i.record))
 }
 
 // live reads without a cache: never stale, but dead with the manager.
@@ -140,7 +149,7 @@ func (i *injector) record(ctx context.Context, c call) error {
 	}
 	written := c.object
 	if c.created != nil {
-		written = identify(c.client, c.created) // Only now it is known which name the server has generated.
+		written = c.object.server.identify(c.client, c.created) // Only now it is known which name the server has generated.
 	}
 	after, err := read(ctx, c.client, written)
 	if err != nil {
@@ -153,93 +162,84 @@ func (i *injector) record(ctx context.Context, c call) error {
 	return nil
 }
 
-func (i *injector) get(
-	ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, opts ...client.GetOption,
-) error {
+func (i *injector) get(id identity, object client.Object, do func() error) error {
 	if i.dead {
 		return errKilled
 	}
 	i.reads++
-	id := identify(c, object)
-	id.key = key
 	old, known := i.past[id]
 	if known {
 		i.stale[i.reads] = "get " + id.String()
 	}
 	if !known || !i.isStale() {
-		return c.Get(ctx, key, object, opts...)
+		return do()
 	}
 	if old.Object == nil {
-		return apierrors.NewNotFound(id.resource(), key.Name)
+		return apierrors.NewNotFound(id.resource(), id.key.Name)
 	}
 	return fill(object, old)
 }
 
-func (i *injector) list(
-	ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption,
-) error {
+func (i *injector) list(list client.ObjectList, do func() error, rewind func() ([]runtime.Object, error)) error {
 	if i.dead {
 		return errKilled
 	}
 	i.reads++
-	if err := c.List(ctx, list, opts...); err != nil {
+	if err := do(); err != nil {
 		return err
 	}
-	changed, err := i.past.rewind(c, list, opts)
-	if err != nil {
+	old, err := rewind()
+	if err != nil || old == nil {
 		return err
-	}
-	if changed == nil {
-		return nil
 	}
 	i.stale[i.reads] = fmt.Sprintf("list %T", list)
 	if !i.isStale() {
 		return nil
 	}
-	return replaceItems(list, changed)
+	return replaceItems(list, old)
 }
 
 func (i *injector) isStale() bool { return i.plan.mode == StaleRead && i.plan.call == i.reads }
 
 // writing are the write methods of a client as calls.
-func writing(write func(context.Context, call) error) interceptor.Funcs {
+func (s server) writing(write func(context.Context, call) error) interceptor.Funcs {
 	return interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			create := func() error { return c.Create(ctx, o, opts...) }
-			return write(ctx, call{verb: "create", object: identify(c, o), client: c, do: create, created: o})
+			return write(ctx, call{verb: "create", object: s.identify(c, o), client: c, do: create, created: o})
 		},
 		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
 			update := func() error { return c.Update(ctx, o, opts...) }
-			return write(ctx, call{verb: "update", object: identify(c, o), client: c, do: update})
+			return write(ctx, call{verb: "update", object: s.identify(c, o), client: c, do: update})
 		},
 		Patch: func(
 			ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption,
 		) error {
 			patch := func() error { return c.Patch(ctx, o, p, opts...) }
-			return write(ctx, call{verb: "patch", object: identify(c, o), client: c, do: patch})
+			return write(ctx, call{verb: "patch", object: s.identify(c, o), client: c, do: patch})
 		},
 		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
 			remove := func() error { return c.Delete(ctx, o, opts...) }
-			return write(ctx, call{verb: "delete", object: identify(c, o), client: c, do: remove})
+			return write(ctx, call{verb: "delete", object: s.identify(c, o), client: c, do: remove})
 		},
 		Apply: func(
 			ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption,
 		) error {
 			apply := func() error { return c.Apply(ctx, o, opts...) }
-			return write(ctx, call{verb: "apply", object: identifyApplied(o), client: c, do: apply})
+			return write(ctx, call{verb: "apply", object: s.identifyApplied(o), client: c, do: apply})
 		},
 		SubResourcePatch: func(
 			ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
 			opts ...client.SubResourcePatchOption,
 		) error {
 			patch := func() error { return c.SubResource(sub).Patch(ctx, o, p, opts...) }
-			return write(ctx, call{verb: "patch " + sub + " of", object: identify(c, o), client: c, do: patch})
+			return write(ctx, call{verb: "patch " + sub + " of", object: s.identify(c, o), client: c, do: patch})
 		},
 		SubResourceUpdate: func(
 			ctx context.Context, c client.Client, sub string, o client.Object, opts ...client.SubResourceUpdateOption,
 		) error {
 			update := func() error { return c.SubResource(sub).Update(ctx, o, opts...) }
-			return write(ctx, call{verb: "update " + sub + " of", object: identify(c, o), client: c, do: update})
+			return write(ctx, call{verb: "update " + sub + " of", object: s.identify(c, o), client: c, do: update})
 		},
 	}
 }

@@ -18,21 +18,35 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 )
 
+// server tells the API servers of a world apart.
+type server string
+
+const (
+	management server = "management"
+	workload   server = "workload"
+)
+
 // identity is an object of one API server, whatever happens to it.
 type identity struct {
-	gvk schema.GroupVersionKind
-	key client.ObjectKey
+	server server
+	gvk    schema.GroupVersionKind
+	key    client.ObjectKey
 }
 
-// String is "<Kind> <name>".
-func (i identity) String() string { return i.gvk.Kind + " " + i.key.Name }
+// String is "<Kind> <name>", for the workload cluster with its name.
+func (i identity) String() string {
+	if i.server == workload {
+		return fmt.Sprintf("%s %s in %s", i.gvk.Kind, i.key.Name, i.server)
+	}
+	return i.gvk.Kind + " " + i.key.Name
+}
 
 func (i identity) resource() schema.GroupResource {
 	plural, _ := meta.UnsafeGuessKindToResource(i.gvk)
 	return plural.GroupResource()
 }
 
-func identify(c client.Client, object client.Object) identity {
+func (s server) identify(c client.Client, object client.Object) identity {
 	gvk, err := apiutil.GVKForObject(object, c.Scheme())
 	if err != nil {
 		gvk = schema.GroupVersionKind{Kind: fmt.Sprintf("%T", object)}
@@ -41,18 +55,18 @@ func identify(c client.Client, object client.Object) identity {
 	if name == "" {
 		name = object.GetGenerateName() + "*"
 	}
-	return identity{gvk: gvk, key: client.ObjectKey{Namespace: object.GetNamespace(), Name: name}}
+	return identity{server: s, gvk: gvk, key: client.ObjectKey{Namespace: object.GetNamespace(), Name: name}}
 }
 
 // identifyApplied reads the identity out of an apply configuration, which has it as plain fields.
-func identifyApplied(applied runtime.ApplyConfiguration) identity {
+func (s server) identifyApplied(applied runtime.ApplyConfiguration) identity {
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(applied)
 	if err != nil {
 		return identity{}
 	}
 	object := unstructured.Unstructured{Object: fields}
 	return identity{
-		gvk: object.GroupVersionKind(),
+		server: s, gvk: object.GroupVersionKind(),
 		key: client.ObjectKey{Namespace: object.GetNamespace(), Name: object.GetName()},
 	}
 }
@@ -75,7 +89,9 @@ func read(ctx context.Context, c client.Reader, id identity) (unstructured.Unstr
 }
 
 // rewind is what the list would have been one version earlier; nil when that is the same.
-func (p past) rewind(c client.Client, list client.ObjectList, opts []client.ListOption) ([]runtime.Object, error) {
+func (p past) rewind(
+	s server, c client.Client, list client.ObjectList, opts []client.ListOption,
+) ([]runtime.Object, error) {
 	gvk, err := apiutil.GVKForObject(list, c.Scheme())
 	if err != nil {
 		return nil, err
@@ -92,7 +108,7 @@ func (p past) rewind(c client.Client, list client.ObjectList, opts []client.List
 		if !ok {
 			return fmt.Errorf("%T has items that are no objects", list)
 		}
-		id := identity{gvk: gvk, key: client.ObjectKeyFromObject(object)}
+		id := identity{server: s, gvk: gvk, key: client.ObjectKeyFromObject(object)}
 		if _, known := p[id]; !known {
 			seen[id] = true
 			items = append(items, item)
@@ -103,7 +119,7 @@ func (p past) rewind(c client.Client, list client.ObjectList, opts []client.List
 		return nil, err
 	}
 	changed := false
-	for _, id := range p.sorted(gvk) {
+	for _, id := range p.sorted(s, gvk) {
 		old := p[id]
 		changed = true
 		if old.Object != nil && !seen[id] && matches(&old, options) {
@@ -116,10 +132,10 @@ func (p past) rewind(c client.Client, list client.ObjectList, opts []client.List
 	return items, nil
 }
 
-func (p past) sorted(gvk schema.GroupVersionKind) []identity {
+func (p past) sorted(s server, gvk schema.GroupVersionKind) []identity {
 	var ids []identity
 	for id := range p {
-		if id.gvk == gvk {
+		if id.server == s && id.gvk == gvk {
 			ids = append(ids, id)
 		}
 	}
