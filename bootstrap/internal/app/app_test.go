@@ -240,5 +240,9 @@ func kubeconfig(t *testing.T, namespace string) *corev1.Secret {
 		CurrentContext: "x",
 	})
 	require.NoError(t, err)
-	return testenv.Secret(namespace, contract.KubeconfigName(testenv.ClusterName), map[string]string{"value": string(text)})
+	return testenv.Secret(
+		namespace,
+		contract.KubeconfigName(testenv.ClusterName),
+		map[string]string{"value": string(text)},
+	)
 }

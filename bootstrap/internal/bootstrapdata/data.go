@@ -77,7 +77,10 @@ func checkPaths(files []File) error {
 	seen := map[string]bool{}
 	for _, file := range files {
 		if seen[file.Path] {
-			return fmt.Errorf("spec.files: %s is written by k0smotron or the control plane already, choose another path", file.Path)
+			return fmt.Errorf(
+				"spec.files: %s is written by k0smotron or the control plane already, choose another path",
+				file.Path,
+			)
 		}
 		seen[file.Path] = true
 	}

@@ -53,7 +53,9 @@ func TestScriptPassesArgumentsUntouched(t *testing.T) {
 	t.Parallel()
 	w := fullWorker()
 	w.Spec.Args = []bootstrapv1.WorkerArg{
-		"--kubelet-extra-args=--node-ip=10.0.0.1 --v=2", `--env=A=$(id) ` + "`id`" + ` "x" 'y' \ * ~ ; & |`, "--env=B=  two  ",
+		"--kubelet-extra-args=--node-ip=10.0.0.1 --v=2",
+		`--env=A=$(id) ` + "`id`" + ` "x" 'y' \ * ~ ; & |`,
+		"--env=B=  two  ",
 	}
 	for _, shell := range shells() {
 		m := newMachine(t, shell, w)
@@ -144,7 +146,11 @@ func TestScriptChecksTheOfficialRelease(t *testing.T) {
 func TestScriptStopsAtAFailingCommand(t *testing.T) {
 	t.Parallel()
 	w := fullWorker()
-	w.Spec.PreK0sCommands = []string{"echo first; echo pre 1 >>\"$EVENTS\"", "test -e \"$ROOT/fixed\"", "echo pre 3 >>\"$EVENTS\""}
+	w.Spec.PreK0sCommands = []string{
+		"echo first; echo pre 1 >>\"$EVENTS\"",
+		"test -e \"$ROOT/fixed\"",
+		"echo pre 3 >>\"$EVENTS\"",
+	}
 	for _, shell := range shells() {
 		m := newMachine(t, shell, w)
 		require.Error(t, m.boot(t), "%s: set -e must reach into the steps", shell)

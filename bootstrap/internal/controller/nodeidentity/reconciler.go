@@ -54,8 +54,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, nil
 	}
 	err := r.identify(ctx, machine)
-	var wait *phase.WaitError
-	if errors.As(err, &wait) {
+	if wait, waits := errors.AsType[*phase.WaitError](err); waits {
 		ctrl.LoggerFrom(ctx).V(1).Info("Waiting", "reason", wait.Reason, "message", wait.Message)
 		return ctrl.Result{}, nil
 	}

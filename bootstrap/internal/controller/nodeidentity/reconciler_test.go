@@ -165,7 +165,11 @@ func TestReconcileWithoutObjects(t *testing.T) {
 // TestNotConnected holds because the connection wakes the Machine.
 func TestNotConnected(t *testing.T) {
 	t.Parallel()
-	result, err := reconciler(&clusters{}, machine(), testenv.Cluster(namespace)).Reconcile(t.Context(), request(machine()))
+	result, err := reconciler(
+		&clusters{},
+		machine(),
+		testenv.Cluster(namespace),
+	).Reconcile(t.Context(), request(machine()))
 	require.NoError(t, err)
 	assert.Zero(t, result)
 }
@@ -195,7 +199,11 @@ func TestErrorsAreReturned(t *testing.T) {
 			return broken
 		},
 	}).Build()
-	_, err := reconciler(&clusters{client: nodes}, machine(), testenv.Cluster(namespace)).Reconcile(t.Context(), request(machine()))
+	_, err := reconciler(
+		&clusters{client: nodes},
+		machine(),
+		testenv.Cluster(namespace),
+	).Reconcile(t.Context(), request(machine()))
 	require.ErrorIs(t, err, broken)
 }
 

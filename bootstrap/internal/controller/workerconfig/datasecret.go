@@ -27,7 +27,7 @@ func (r *Reconciler) dataSecretExists(ctx context.Context, s *scope) (phase.Outc
 	if s.dataSecret != nil {
 		return phase.Continue(), nil
 	}
-	secret, err := r.renderDataSecret(s)
+	secret, err := renderDataSecret(s)
 	if err != nil {
 		return phase.Continue(), err
 	}
@@ -41,7 +41,7 @@ func (r *Reconciler) dataSecretExists(ctx context.Context, s *scope) (phase.Outc
 	return phase.Continue(), err
 }
 
-func (r *Reconciler) renderDataSecret(s *scope) (*corev1.Secret, error) {
+func renderDataSecret(s *scope) (*corev1.Secret, error) {
 	joinToken, err := jointoken.Join{
 		Role: jointoken.Worker, URL: s.join.WorkerURL, CA: s.join.CA, Token: s.token.Token,
 	}.Encode()

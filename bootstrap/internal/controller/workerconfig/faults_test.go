@@ -61,7 +61,12 @@ func newFaultyWorld(tb testing.TB) faults.World {
 	create(tb, namespace)
 	machine := testenv.Machine(
 		namespace.Name, name, testenv.BootstrappedBy("K0sWorkerConfig", name), version("v1.36.3"))
-	create(tb, testenv.Cluster(namespace.Name, testenv.Initialized("10.0.0.10", 6443)), joinInfo(tb, namespace.Name), machine)
+	create(
+		tb,
+		testenv.Cluster(namespace.Name, testenv.Initialized("10.0.0.10", 6443)),
+		joinInfo(tb, namespace.Name),
+		machine,
+	)
 	create(tb, testenv.OwnedBy(newConfig(namespace.Name), machine, clusterv1.GroupVersion.WithKind("Machine")))
 	return faults.World{Management: env.Client, Namespace: namespace.Name, Workload: newWorkload()}
 }

@@ -263,7 +263,11 @@ func TestFilesComeFromSecretsAndConfigMaps(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	unlabelled := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "credentials"}, Data: map[string][]byte{"k": []byte("geheim")},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: w.namespace,
+			Name:      "credentials",
+		},
+		Data: map[string][]byte{"k": []byte("geheim")},
 	}
 	w.create(unlabelled)
 	w.ready(func(config *bootstrapv1.K0sWorkerConfig) {

@@ -124,7 +124,12 @@ func configOfMachine(_ context.Context, object client.Object) []ctrl.Request {
 }
 
 func (r *Reconciler) configsOfCluster(ctx context.Context, cluster client.Object) []ctrl.Request {
-	return r.configs(ctx, cluster.GetNamespace(), cluster.GetName(), func(*bootstrapv1.K0sWorkerConfig) bool { return true })
+	return r.configs(
+		ctx,
+		cluster.GetNamespace(),
+		cluster.GetName(),
+		func(*bootstrapv1.K0sWorkerConfig) bool { return true },
+	)
 }
 
 // configsOfSecret are those that may wait for the Secret: how to join, by which CA, or a source of files.

@@ -61,7 +61,7 @@ func (c *clusters) Live(ctx context.Context, key client.ObjectKey) (client.Clien
 	return c.Client(ctx, key)
 }
 
-func (c *clusters) Watch(context.Context, client.ObjectKey, clustercache.Watcher) error { return nil }
+func (*clusters) Watch(context.Context, client.ObjectKey, clustercache.Watcher) error { return nil }
 
 // world is one cluster with one worker to be.
 type world struct {

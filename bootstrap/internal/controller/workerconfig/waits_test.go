@@ -188,7 +188,10 @@ func TestNoTokenBeforeEverythingElseIsKnown(t *testing.T) {
 func TestPause(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.create(testenv.Cluster(w.namespace, testenv.Initialized("10.0.0.10", 6443), testenv.Paused), joinInfo(t, w.namespace))
+	w.create(
+		testenv.Cluster(w.namespace, testenv.Initialized("10.0.0.10", 6443), testenv.Paused),
+		joinInfo(t, w.namespace),
+	)
 	w.worker()
 	w.settle()
 	assert.Equal(t, "True Paused: Cluster spec.paused is set to true", w.condition(bootstrapv1.PausedCondition))
@@ -225,8 +228,11 @@ func TestConditionsGoBack(t *testing.T) {
 
 	require.NoError(t, env.Client.Delete(t.Context(), w.secret(name)))
 	w.settle()
-	assert.Equal(t, "False DataSecretMissing: Secret "+name+" is gone, it is made again once the control plane can be joined",
-		w.condition(bootstrapv1.DataSecretAvailableCondition))
+	assert.Equal(
+		t,
+		"False DataSecretMissing: Secret "+name+" is gone, it is made again once the control plane can be joined",
+		w.condition(bootstrapv1.DataSecretAvailableCondition),
+	)
 
 	w.clusters.client = w.workload
 	w.settle()
