@@ -153,6 +153,18 @@ func endpointCases() map[string]problemCase {
 			user: "spec: {konnectivity: {adminPort: 1.5}}",
 			want: map[string]string{"spec.konnectivity.adminPort": "1.5 is not a port"},
 		},
+		"EndpointHostWithPort": {
+			user: "{}", facts: func(f *k0sconfig.Facts) { f.API.ExternalHost = "h.example.com:443" },
+			want: map[string]string{"spec.api.externalAddress": `"h.example.com:443" is not a host name`},
+		},
+		"EndpointHostWithZone": {
+			user: "{}", facts: func(f *k0sconfig.Facts) { f.API.ExternalHost = "fe80::1%eth0" },
+			want: map[string]string{"spec.api.externalAddress": "correct the endpoint"},
+		},
+		"KonnectivityHostIsURL": {
+			user: "{}", facts: func(f *k0sconfig.Facts) { f.Konnectivity.ExternalHost = "https://k" },
+			want: map[string]string{"spec.konnectivity.externalAddress": "is not a host name"},
+		},
 		"EndpointPortTooLarge": {
 			user: "{}", facts: func(f *k0sconfig.Facts) { f.API.ExternalPort = 100000 },
 			want: map[string]string{"spec.api.port": "100000 is not a port"},

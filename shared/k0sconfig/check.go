@@ -5,6 +5,8 @@ package k0sconfig
 import (
 	"maps"
 	"net"
+	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -52,17 +54,35 @@ func portProblems(document map[string]any, _ Facts) []Problem {
 	return problems
 }
 
-// endpointProblems are ports in the facts that are none; 0 stands for unknown.
+// endpointProblems are hosts and ports in the facts that are none. Unknown is
+// the empty host and port 0.
 func endpointProblems(_ map[string]any, facts Facts) []Problem {
+	return append(
+		facts.API.problems(at("spec.api.externalAddress"), at("spec.api.port")),
+		facts.Konnectivity.problems(at("spec.konnectivity.externalAddress"), at("spec.konnectivity.agentPort"))...)
+}
+
+func (e Endpoint) problems(hostPlace, portPlace path) []Problem {
 	var problems []Problem
-	for place, endpoint := range map[string]Endpoint{"spec.api.port": facts.API, "spec.konnectivity.agentPort": facts.Konnectivity} {
-		for _, port := range []int{endpoint.Port, endpoint.ExternalPort} {
-			if !isPort(int64(port)) {
-				problems = append(problems, notAPort(place, port))
-			}
+	if e.ExternalHost != "" && !isHost(e.ExternalHost) {
+		problems = append(problems, Problem{
+			Path: hostPlace.String(), Value: shown(e.ExternalHost), Message: "is not a host name or an IP address",
+			Fix: "correct the endpoint of the control plane",
+		})
+	}
+	for _, port := range []int{e.Port, e.ExternalPort} {
+		if !isPort(int64(port)) {
+			problems = append(problems, notAPort(portPlace.String(), port))
 		}
 	}
 	return problems
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$`)
+
+func isHost(text string) bool {
+	address, err := netip.ParseAddr(text)
+	return err == nil && address.Zone() == "" || hostName.MatchString(text)
 }
 
 func isPort(number int64) bool { return 0 <= number && number <= 65535 }
