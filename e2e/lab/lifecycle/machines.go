@@ -26,7 +26,10 @@ func (l *Lab) prepareMachines(ctx context.Context) (string, error) {
 // startAgent starts the program that makes machines for the infrastructure provider.
 func (l *Lab) startAgent(ctx context.Context) (string, error) {
 	spec := machines.Agent(l.Paths, l.ownProgram(machines.AgentProgram))
-	return machines.DownloadAddress, mgmt.Start(ctx, l.Paths, spec)
+	if err := mgmt.Start(ctx, l.Paths, spec); err != nil {
+		return "", err
+	}
+	return machines.DownloadAddress, machines.Wait(ctx, l.Paths)
 }
 
 // importK0s imports what the pods of hosted control planes run.

@@ -13,11 +13,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/k0smotron/k0smotron/e2e/lab/download"
 	"github.com/k0smotron/k0smotron/e2e/lab/k0s"
 	"github.com/k0smotron/k0smotron/e2e/lab/layout"
 	"github.com/k0smotron/k0smotron/e2e/lab/machine"
+	"github.com/k0smotron/k0smotron/e2e/lab/machine/agent"
 	"github.com/k0smotron/k0smotron/e2e/lab/process"
 	"github.com/k0smotron/k0smotron/e2e/lab/rootfs"
 	"github.com/k0smotron/k0smotron/e2e/lab/workerimages"
@@ -110,6 +112,24 @@ func Agent(p layout.Paths, binary string) process.Spec {
 		inputs = append(inputs, slices.Sorted(maps.Values(config.Downloads))...)
 	}
 	return process.Spec{Name: AgentProgram, Args: []string{binary, "-config", configFile(p)}, Inputs: inputs}
+}
+
+// Wait waits until the agent takes orders.
+func Wait(ctx context.Context, p layout.Paths) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	client := agent.NewClient(Socket(p))
+	for {
+		_, err := client.List(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the machine agent: %w", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // DestroyAll destroys every machine and returns their names. The agent must not run any more.

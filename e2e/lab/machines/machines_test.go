@@ -3,10 +3,12 @@
 package machines
 
 import (
+	"context"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -15,6 +17,8 @@ import (
 
 	"github.com/k0smotron/k0smotron/e2e/lab/k0s"
 	"github.com/k0smotron/k0smotron/e2e/lab/layout"
+	"github.com/k0smotron/k0smotron/e2e/lab/machine"
+	"github.com/k0smotron/k0smotron/e2e/lab/machine/agent"
 )
 
 func TestTheAgentReadsWhatPrepareWrites(t *testing.T) {
@@ -57,6 +61,20 @@ func TestTheAgentStartsAnewWhenItsFilesChange(t *testing.T) {
 	spec := Agent(p, "/bin/machine-agent")
 	assert.Equal(t, []string{"/bin/machine-agent", configFile(p), "/a", "/b"}, spec.Inputs)
 	assert.Equal(t, []string{"/bin/machine-agent", "-config", configFile(p)}, spec.Args)
+}
+
+func TestWaitForTheAgent(t *testing.T) {
+	p := layout.Paths{State: t.TempDir(), Run: t.TempDir()}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, Wait(ctx, p), context.DeadlineExceeded)
+
+	require.NoError(t, os.MkdirAll(filepath.Dir(Socket(p)), 0o755))
+	listener, err := agent.Listen(t.Context(), Socket(p))
+	require.NoError(t, err)
+	host := machine.NewHost(machine.DefaultConfig(p))
+	go func() { _ = agent.Serve(t.Context(), listener, agent.NewHandler(host, nil)) }()
+	require.NoError(t, Wait(t.Context(), p))
 }
 
 func TestDestroyAllWithoutMachines(t *testing.T) {

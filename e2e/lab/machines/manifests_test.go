@@ -22,7 +22,7 @@ func TestTheDemoIsWholeAndNamesTheK0sThatIsServed(t *testing.T) {
 	rendered, err := Manifests(prepared(t), "../../testdata/demo")
 	require.NoError(t, err)
 	sum := sha256.Sum256([]byte("k0s"))
-	assert.Contains(t, rendered, "sha256: "+hex.EncodeToString(sum[:]))
+	assert.Contains(t, rendered, `sha256: "`+hex.EncodeToString(sum[:])+`"`)
 	assert.Contains(t, rendered, "arch: "+layout.Arch())
 	assert.NotContains(t, rendered, "${")
 
