@@ -4,6 +4,7 @@ package apply
 
 import (
 	"reflect"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -96,15 +97,7 @@ func containsByIdentity(live, want []any, field string) bool {
 
 // containsInSet accepts scalars in any order for the one set of scalars that children have.
 func containsInSet(live []any, want any, field string) bool {
-	if field != "finalizers" {
-		return false
-	}
-	for _, l := range live {
-		if l == want {
-			return true
-		}
-	}
-	return false
+	return field == "finalizers" && slices.Contains(live, want)
 }
 
 func containsElement(live []any, want map[string]any, field string) bool {

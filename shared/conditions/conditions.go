@@ -56,7 +56,8 @@ func Summary(target Setter, summaryType, trueReason string, of ...string) {
 		if condition.Status == metav1.ConditionTrue {
 			continue
 		}
-		if status == metav1.ConditionTrue || (status == metav1.ConditionUnknown && condition.Status == metav1.ConditionFalse) {
+		if status == metav1.ConditionTrue ||
+			(status == metav1.ConditionUnknown && condition.Status == metav1.ConditionFalse) {
 			status, reason = condition.Status, condition.Reason
 		}
 		messages = append(messages, line(condition))

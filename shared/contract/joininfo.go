@@ -92,8 +92,12 @@ func JoinInfoSecret(cluster client.ObjectKey, info JoinInfo) (*corev1.Secret, er
 // ParseJoinInfo reads the Secret <cluster>-k0s-join. It ignores keys it does not know.
 func ParseJoinInfo(secret *corev1.Secret) (JoinInfo, error) {
 	if version := string(secret.Data[keyVersion]); version != joinInfoVersion {
-		return JoinInfo{}, fmt.Errorf("secret %s has schema version %q, this provider reads %q: upgrade the bootstrap provider",
-			secret.Name, version, joinInfoVersion)
+		return JoinInfo{}, fmt.Errorf(
+			"secret %s has schema version %q, this provider reads %q: upgrade the bootstrap provider",
+			secret.Name,
+			version,
+			joinInfoVersion,
+		)
 	}
 	info := JoinInfo{
 		WorkerURL:     string(secret.Data[keyWorkerURL]),

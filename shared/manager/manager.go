@@ -7,6 +7,7 @@ package manager
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -28,8 +29,6 @@ import (
 )
 
 // version is the release, set by -ldflags "-X github.com/k0smotron/k0smotron/shared/manager.version=v1.2.3".
-//
-//nolint:gochecknoglobals // The linker can set nothing else.
 var version = "v0.0.0-dev"
 
 // Version is the release this binary was built as.
@@ -158,9 +157,7 @@ func (o *Options) cache(provider Provider) cache.Options {
 		&corev1.Secret{}:    ofClusters,
 		&corev1.ConfigMap{}: ofClusters,
 	}
-	for object, restriction := range provider.Cache {
-		byObject[object] = restriction
-	}
+	maps.Copy(byObject, provider.Cache)
 	settings := cache.Options{
 		SyncPeriod:       &o.SyncPeriod,
 		ByObject:         byObject,

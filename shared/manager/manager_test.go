@@ -37,8 +37,9 @@ func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer func() { require.NoError(t, listener.Close()) }()
-	return listener.Addr().String()
+	address := listener.Addr().String()
+	require.NoError(t, listener.Close())
+	return address
 }
 
 func localOptions(t *testing.T) *manager.Options {
@@ -48,10 +49,10 @@ func localOptions(t *testing.T) *manager.Options {
 	return options
 }
 
-// running starts a manager that ends with the test, and returns what it ended with.
-func running(
+// run starts a manager that ends with the test.
+func run(
 	t *testing.T, p manager.Provider, options *manager.Options, setup func(context.Context, ctrl.Manager) error,
-) <-chan error {
+) {
 	t.Helper()
 	ended := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -64,7 +65,6 @@ func running(
 			t.Error("the manager does not end with its context")
 		}
 	})
-	return ended
 }
 
 // get returns status and body; 0 when nobody answers.
@@ -113,7 +113,7 @@ func TestRun(t *testing.T) {
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "of-nobody"}})
 	var mgr ctrl.Manager
 	options := localOptions(t)
-	running(t, provider(), options, func(_ context.Context, m ctrl.Manager) error { mgr = m; return nil })
+	run(t, provider(), options, func(_ context.Context, m ctrl.Manager) error { mgr = m; return nil })
 	eventuallyStatus(t, "http://"+options.HealthAddress+"/readyz", http.StatusOK)
 	eventuallyStatus(t, "http://"+options.HealthAddress+"/healthz", http.StatusOK)
 
@@ -153,7 +153,7 @@ func TestRunWithForeignCRDs(t *testing.T) {
 	installed(t, "bootstrap-k0sproject-k0smotron")
 	options := localOptions(t)
 	options.LeaderElect, options.Namespace = false, env.Namespace(t)
-	running(t, provider(), options, func(context.Context, ctrl.Manager) error {
+	run(t, provider(), options, func(context.Context, ctrl.Manager) error {
 		t.Error("no controller may be started")
 		return nil
 	})
@@ -167,7 +167,7 @@ func TestInsecureDiagnostics(t *testing.T) {
 	installed(t, label)
 	options := localOptions(t)
 	options.InsecureDiagnostics = true
-	running(t, provider(), options, func(context.Context, ctrl.Manager) error { return nil })
+	run(t, provider(), options, func(context.Context, ctrl.Manager) error { return nil })
 	eventuallyStatus(t, "http://"+options.DiagnosticsAddress+"/metrics", http.StatusOK)
 	_, body := get(t, "http://"+options.DiagnosticsAddress+"/metrics")
 	assert.Contains(t, body, "go_goroutines")
@@ -224,7 +224,7 @@ func TestProviderRestrictsItsCache(t *testing.T) {
 		})
 	}
 	var mgr ctrl.Manager
-	running(t, p, options, func(_ context.Context, m ctrl.Manager) error { mgr = m; return nil })
+	run(t, p, options, func(_ context.Context, m ctrl.Manager) error { mgr = m; return nil })
 	eventuallyStatus(t, "http://"+options.HealthAddress+"/readyz", http.StatusOK)
 	services := &corev1.ServiceList{}
 	require.NoError(t, mgr.GetClient().List(t.Context(), services, client.InNamespace(ns)))

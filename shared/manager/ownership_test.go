@@ -111,7 +111,8 @@ func TestOwnershipCheckNamesEveryCRD(t *testing.T) {
 	t.Parallel()
 	p := provider()
 	p.CRDs = append(p.CRDs, manager.CRD{Name: "others.bootstrap.cluster.x-k8s.io", Versions: []string{"v1beta2"}})
-	err := manager.NewOwnership(fake.NewClientBuilder().WithScheme(p.Scheme).Build(), p, testenv.Clock()).Check(t.Context())
+	err := manager.NewOwnership(fake.NewClientBuilder().WithScheme(p.Scheme).Build(), p, testenv.Clock()).
+		Check(t.Context())
 	require.ErrorContains(t, err, crdName)
 	require.ErrorContains(t, err, "others.bootstrap.cluster.x-k8s.io")
 }

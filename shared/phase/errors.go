@@ -85,8 +85,7 @@ func volatile() []replacement {
 func isConflict(err error) bool { return apierrors.IsConflict(err) }
 
 func writeError(target conditions.Setter, conditionType string, err error) {
-	var failure *FailureError
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*FailureError](err); ok {
 		conditions.False(target, conditionType, failure.Reason, StableMessage(err))
 		return
 	}

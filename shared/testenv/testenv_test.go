@@ -65,14 +65,21 @@ func TestCoreAndInfrastructureKindsAreThere(t *testing.T) {
 func TestCreateOfKindsWithoutStatus(t *testing.T) {
 	ns := env.Namespace(t)
 	secret := testenv.Secret(ns, "s", map[string]string{"a": "b"})
-	owned := testenv.OwnedBy(testenv.Secret(ns, "owned", nil), testenv.Cluster(ns, func(c *clusterv1.Cluster) { c.UID = "1" }),
-		clusterv1.GroupVersion.WithKind("Cluster"))
+	owned := testenv.OwnedBy(
+		testenv.Secret(ns, "owned", nil),
+		testenv.Cluster(ns, func(c *clusterv1.Cluster) { c.UID = "1" }),
+		clusterv1.GroupVersion.WithKind("Cluster"),
+	)
 	env.Create(t, secret, owned)
 	env.Get(t, secret)
 	assert.Equal(t, "b", string(secret.Data["a"]))
 	assert.Equal(t, "Cluster", owned.OwnerReferences[0].Kind)
 
-	err := testenv.Create(t.Context(), env.Client, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "none", Name: "s"}})
+	err := testenv.Create(
+		t.Context(),
+		env.Client,
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "none", Name: "s"}},
+	)
 	assert.ErrorContains(t, err, "creating *v1.Secret s")
 }
 

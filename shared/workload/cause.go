@@ -42,8 +42,7 @@ func certificateCause(err error) string {
 
 // sysCause is the operating system's word for a failed dial.
 func sysCause(op *net.OpError) string {
-	var number syscall.Errno
-	if errors.As(op, &number) {
+	if number, ok := errors.AsType[syscall.Errno](op); ok {
 		return number.Error()
 	}
 	return "dialing fails"

@@ -53,7 +53,11 @@ func serve(t *testing.T, issued time.Time, names []string, handler http.HandlerF
 	clients := x509.NewCertPool()
 	require.True(t, clients.AppendCertsFromPEM(s.ca.PEM))
 	s.Server = httptest.NewUnstartedServer(handler)
-	s.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientCAs: clients, ClientAuth: tls.RequireAnyClientCert}
+	s.TLS = &tls.Config{
+		Certificates: []tls.Certificate{certificate},
+		ClientCAs:    clients,
+		ClientAuth:   tls.RequireAnyClientCert,
+	}
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			s.connections.Add(1)
@@ -75,7 +79,10 @@ func (s *apiServer) kubeconfig(t *testing.T) []byte {
 
 func (s *apiServer) direct(t *testing.T) *workload.Direct {
 	t.Helper()
-	direct, err := workload.NewDirect(s.kubeconfig(t), workload.DirectOptions{Timeout: 2 * time.Second, UserAgent: "probe/1"})
+	direct, err := workload.NewDirect(
+		s.kubeconfig(t),
+		workload.DirectOptions{Timeout: 2 * time.Second, UserAgent: "probe/1"},
+	)
 	require.NoError(t, err)
 	return direct
 }
@@ -201,7 +208,11 @@ func TestProbeOfAnUnknownHost(t *testing.T) {
 	t.Parallel()
 	s := serve(t, time.Now(), []string{"127.0.0.1"}, ok)
 	s.URL = "https://no-such-host.invalid:6443"
-	assert.Equal(t, "the host name of the API server cannot be resolved", s.direct(t).Probe(t.Context(), "/readyz").Message)
+	assert.Equal(
+		t,
+		"the host name of the API server cannot be resolved",
+		s.direct(t).Probe(t.Context(), "/readyz").Message,
+	)
 }
 
 func TestDirectReusesItsConnectionUntilItIsClosed(t *testing.T) {

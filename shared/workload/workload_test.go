@@ -125,9 +125,15 @@ func TestClusterCacheConnects(t *testing.T) {
 		cancel()
 		assert.NoError(t, <-ended)
 	})
-	env.Create(t,
-		testenv.Secret(ns, contract.KubeconfigName(testenv.ClusterName), map[string]string{"value": string(envKubeconfig(t))}),
-		testenv.Cluster(ns, testenv.Initialized("127.0.0.1", 1)))
+	env.Create(
+		t,
+		testenv.Secret(
+			ns,
+			contract.KubeconfigName(testenv.ClusterName),
+			map[string]string{"value": string(envKubeconfig(t))},
+		),
+		testenv.Cluster(ns, testenv.Initialized("127.0.0.1", 1)),
+	)
 
 	clusters, key := workload.FromClusterCache(cache), client.ObjectKey{Namespace: ns, Name: testenv.ClusterName}
 	var connected client.Client

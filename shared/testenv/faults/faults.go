@@ -17,6 +17,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -216,5 +217,14 @@ func (s Scenario) settle(ctx context.Context, inject *injector, outside World, s
 			return n, nil
 		}
 	}
-	return maxPasses, fmt.Errorf("not settled after %d passes; the last pass answered: %v", maxPasses, last)
+	return maxPasses, fmt.Errorf("not settled after %d passes; the last pass answered: %w", maxPasses, lastOr(last))
+}
+
+var errNone = errors.New("no error, but it writes every time")
+
+func lastOr(err error) error {
+	if err == nil {
+		return errNone
+	}
+	return err
 }

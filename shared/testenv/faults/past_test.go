@@ -17,10 +17,10 @@ import (
 	"github.com/k0smotron/k0smotron/shared/testenv"
 )
 
-// staleAt returns a manager's client whose k-th read is stale.
-func staleAt(t *testing.T, k int) client.WithWatch {
+// stale returns a manager's client whose first read is stale.
+func stale(t *testing.T) client.WithWatch {
 	t.Helper()
-	return newInjector(plan{mode: StaleRead, call: k}).clients(newWorld(t)).Management
+	return newInjector(plan{mode: StaleRead, call: 1}).clients(newWorld(t)).Management
 }
 
 func secret(name, value string) *corev1.Secret {
@@ -31,14 +31,14 @@ func TestStaleGet(t *testing.T) {
 	t.Parallel()
 	got := &corev1.Secret{}
 
-	c := staleAt(t, 1)
+	c := stale(t)
 	s := secret("s", "1")
 	require.NoError(t, c.Create(t.Context(), s))
 	err := c.Get(t.Context(), key("s"), got)
 	require.True(t, apierrors.IsNotFound(err), "just created: not there yet")
 	require.NoError(t, c.Get(t.Context(), key("s"), got), "only one read is stale")
 
-	c = staleAt(t, 1)
+	c = stale(t)
 	s = secret("s", "1")
 	require.NoError(t, c.Create(t.Context(), s))
 	first := s.ResourceVersion
@@ -48,7 +48,7 @@ func TestStaleGet(t *testing.T) {
 	assert.Equal(t, "1", string(got.Data["v"]))
 	assert.Equal(t, first, got.ResourceVersion, "a write based on it must conflict")
 
-	c = staleAt(t, 1)
+	c = stale(t)
 	s = secret("s", "1")
 	require.NoError(t, c.Create(t.Context(), s))
 	require.NoError(t, c.Delete(t.Context(), s))
@@ -61,7 +61,7 @@ func TestStaleGet(t *testing.T) {
 func TestStaleList(t *testing.T) {
 	t.Parallel()
 	prepare := func() client.WithWatch {
-		c := staleAt(t, 1)
+		c := stale(t)
 		changed, deleted, other := secret("changed", "1"), secret("deleted", "1"), secret("other-label", "1")
 		other.Labels = map[string]string{"x": "y"}
 		for _, s := range []*corev1.Secret{changed, deleted, other, secret("created", "1")} {
