@@ -40,9 +40,16 @@ func rules() []rule {
 			"install worker --kubelet-extra-args", "install worker --enable-cloud-provider", "install worker --data-dir",
 			"install worker --env", "install worker --profile",
 		}, CaseWorkerInstalls},
-		{KindFlag, []string{
-			"controller --config", "controller --enable-dynamic-config", "controller --disable-components", "controller --logging",
-		}, CaseControllerRuns},
+		{
+			KindFlag,
+			[]string{
+				"controller --config",
+				"controller --enable-dynamic-config",
+				"controller --disable-components",
+				"controller --logging",
+			},
+			CaseControllerRuns,
+		},
 		{KindFile, []string{"join-token 0600", "kubelet.conf"}, CaseWorkerJoins},
 		{KindFile, []string{
 			"k0s.yaml", "authentication.yaml", "pki/ca.crt", "pki/ca.key", "pki/front-proxy-ca.crt", "pki/front-proxy-ca.key",
@@ -55,11 +62,24 @@ func rules() []rule {
 			"read-only root file system", "no new privileges", "writable /var/lib/k0s", "writable /run", "writable /tmp",
 		}, CaseControllerRuns},
 		{KindComponent, []string{"autopilot", "control-api", "update-prober", "coredns", "metrics-server"}, CaseDisabled},
-		{KindKey, []string{
-			"api.externalAddress", "api.port", "api.sans", "api.extraArgs", "konnectivity.agentPort", "konnectivity.externalAddress",
-			"network.clusterDomain", "network.podCIDR", "network.provider", "network.serviceCIDR",
-			"storage.type", "storage.etcd.externalCluster.*",
-		}, CaseConfigTakesPlace},
+		{
+			KindKey,
+			[]string{
+				"api.externalAddress",
+				"api.port",
+				"api.sans",
+				"api.extraArgs",
+				"konnectivity.agentPort",
+				"konnectivity.externalAddress",
+				"network.clusterDomain",
+				"network.podCIDR",
+				"network.provider",
+				"network.serviceCIDR",
+				"storage.type",
+				"storage.etcd.externalCluster.*",
+			},
+			CaseConfigTakesPlace,
+		},
 		{KindKey, []string{"storage.kine.dataSource"}, CaseKineIsStarted},
 		{KindClusterKey, []string{
 			"konnectivity.agentPort", "konnectivity.externalAddress", "network.podCIDR", "network.provider", "workerProfiles",

@@ -27,8 +27,13 @@ func TestChecks(t *testing.T) {
 	n := newNode(t, "checks", nil, nil)
 	runCase(t, CaseFlagsAreChecked, func(t *testing.T) {
 		for _, arguments := range [][]string{
-			{"controller", "--bogus"}, {"controller", "--disable-components=bogus"}, {"controller", "--logging=bogus=1"},
-			{"worker", "--bogus"}, {"install", "worker", "--bogus"}, {"bogus"}, {"controller", "--config=/missing.yaml"},
+			{"controller", "--bogus"},
+			{"controller", "--disable-components=bogus"},
+			{"controller", "--logging=bogus=1"},
+			{"worker", "--bogus"},
+			{"install", "worker", "--bogus"},
+			{"bogus"},
+			{"controller", "--config=/missing.yaml"},
 		} {
 			code, output := n.exitCode(t, brief, append([]string{"k0s"}, arguments...)...)
 			assert.Equal(t, 1, code, "k0s %v: %s", arguments, output)
@@ -121,7 +126,14 @@ func TestWorkerJoins(t *testing.T) {
 		} {
 			w := newNode(t, "refused", nil, c.node)
 			w.write(t, "etc/k0s/join-token", content, 0o600)
-			code, output := w.exitCode(t, brief, "k0s", "worker", "--ignore-pre-flight-checks", "--token-file=/etc/k0s/join-token")
+			code, output := w.exitCode(
+				t,
+				brief,
+				"k0s",
+				"worker",
+				"--ignore-pre-flight-checks",
+				"--token-file=/etc/k0s/join-token",
+			)
 			assert.Equal(t, 1, code, "a token %s: %s", name, output)
 		}
 		token := user.Parameters["token_file"]

@@ -63,7 +63,7 @@ func TestController(t *testing.T) {
 }
 
 func (c *controlPlane) caseControllerRuns(t *testing.T) {
-	container, _ := c.hosted.container()
+	container := c.hosted.container()
 	for _, port := range container.Ports {
 		connection, err := c.dial(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(int(port.ContainerPort)))
 		require.NoError(t, err, "port %s", port.Name)
@@ -88,7 +88,7 @@ func (c *controlPlane) caseControllerRuns(t *testing.T) {
 }
 
 func (c *controlPlane) caseProbesAnswer(t *testing.T) {
-	container, _ := c.hosted.container()
+	container := c.hosted.container()
 	anonymous := c.client(asAnonymous)
 	readiness := container.ReadinessProbe
 	if readiness.HTTPGet == nil {
@@ -132,7 +132,10 @@ func (c *controlPlane) caseConfigTakesPlace(t *testing.T) {
 	assert.Contains(t, c.commandLine(t.Context(), "konnectivity-server"), agentPort)
 	if spec.Network.PodCIDR != "" {
 		require.Eventually(t, func() bool {
-			return strings.Contains(c.commandLine(t.Context(), "kube-controller-manager"), "--cluster-cidr="+spec.Network.PodCIDR+"\n")
+			return strings.Contains(
+				c.commandLine(t.Context(), "kube-controller-manager"),
+				"--cluster-cidr="+spec.Network.PodCIDR+"\n",
+			)
 		}, patience, time.Second, "podCIDR")
 	}
 	server := c.certificate(t, "server.crt")
@@ -148,7 +151,9 @@ func (c *controlPlane) checkWorkersView(t *testing.T) {
 	spec, kube := c.config.Spec, c.kube(t)
 	var kubelet string
 	require.Eventually(t, func() bool {
-		profile, err := kube.CoreV1().ConfigMaps("kube-system").Get(t.Context(), "worker-config-default-1.36", metav1.GetOptions{})
+		profile, err := kube.CoreV1().
+			ConfigMaps("kube-system").
+			Get(t.Context(), "worker-config-default-1.36", metav1.GetOptions{})
 		if err == nil {
 			kubelet = profile.Data["kubeletConfiguration"]
 		}
@@ -213,7 +218,10 @@ func (c *controlPlane) caseDisabled(t *testing.T) {
 
 func (c *controlPlane) caseFilesAreUsed(t *testing.T) {
 	assert.Equal(t, "kubernetes-ca", c.certificate(t, "server.crt").Issuer.CommonName)
-	authority, err := c.kube(t).CoreV1().ConfigMaps("kube-system").Get(t.Context(), "extension-apiserver-authentication", metav1.GetOptions{})
+	authority, err := c.kube(t).
+		CoreV1().
+		ConfigMaps("kube-system").
+		Get(t.Context(), "extension-apiserver-authentication", metav1.GetOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, string(c.pairs[pki.FrontProxyCA].Cert), authority.Data["requestheader-client-ca-file"])
 	assert.Equal(t, string(c.pairs[pki.KubernetesCA].Cert), authority.Data["client-ca-file"])
@@ -234,11 +242,21 @@ func (c *controlPlane) caseFilesAreUsed(t *testing.T) {
 		}
 	}
 	for _, key := range []string{"ca.key", "sa.key"} {
-		assert.Equal(t, "kube-apiserver\n", c.output(t, "stat", "-c", "%U", "/var/lib/k0s/pki/"+key), "k0s gives %s away", key)
+		assert.Equal(
+			t,
+			"kube-apiserver\n",
+			c.output(t, "stat", "-c", "%U", "/var/lib/k0s/pki/"+key),
+			"k0s gives %s away",
+			key,
+		)
 	}
 }
 
-var clusterConfigs = schema.GroupVersionResource{Group: "k0s.k0sproject.io", Version: "v1beta1", Resource: "clusterconfigs"}
+var clusterConfigs = schema.GroupVersionResource{
+	Group:    "k0s.k0sproject.io",
+	Version:  "v1beta1",
+	Resource: "clusterconfigs",
+}
 
 func (c *controlPlane) caseClusterWide(t *testing.T) {
 	var content map[string]any
@@ -246,8 +264,13 @@ func (c *controlPlane) caseClusterWide(t *testing.T) {
 	objects := c.dynamic(t).Resource(clusterConfigs).Namespace("kube-system")
 	options := metav1.ApplyOptions{FieldManager: "k0smotron-controlplane-incluster", Force: true}
 	before := c.commandLine(t.Context(), "kube-apiserver")
-	require.Eventually(t, func() bool { _, err := objects.Get(t.Context(), "k0s", metav1.GetOptions{}); return err == nil },
-		patience, time.Second, "k0s makes the object")
+	require.Eventually(
+		t,
+		func() bool { _, err := objects.Get(t.Context(), "k0s", metav1.GetOptions{}); return err == nil },
+		patience,
+		time.Second,
+		"k0s makes the object",
+	)
 
 	applied, err := objects.Apply(t.Context(), "k0s", &unstructured.Unstructured{Object: content}, options)
 	require.NoError(t, err)
@@ -257,7 +280,10 @@ func (c *controlPlane) caseClusterWide(t *testing.T) {
 	changed.SetName("k0s")
 	changed.SetNamespace("kube-system")
 	changed.Object["spec"] = content["spec"]
-	require.NoError(t, unstructured.SetNestedField(changed.Object, "25", "spec", "controllerManager", "extraArgs", "node-cidr-mask-size"))
+	require.NoError(
+		t,
+		unstructured.SetNestedField(changed.Object, "25", "spec", "controllerManager", "extraArgs", "node-cidr-mask-size"),
+	)
 	applied, err = objects.Apply(t.Context(), "k0s", changed, options)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return c.verdict(t, applied.GetResourceVersion()) == "SuccessfulReconcile" },
@@ -299,7 +325,13 @@ func (c *controlPlane) caseRestartRenews(t *testing.T) {
 	before := c.serials(t)
 	require.Zero(t, c.k0s.stop(t), "exit code of a controller that was asked to stop")
 	for _, program := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "konnectivity-server"} {
-		require.Eventually(t, func() bool { return c.commandLine(t.Context(), program) == "" }, 10*time.Second, time.Second, program)
+		require.Eventually(
+			t,
+			func() bool { return c.commandLine(t.Context(), program) == "" },
+			10*time.Second,
+			time.Second,
+			program,
+		)
 	}
 	c.place(t)
 	t.Logf("ready again after %s", c.startK0s(t).Round(100*time.Millisecond))
@@ -318,7 +350,7 @@ func (c *controlPlane) caseRestartRenews(t *testing.T) {
 
 func (c *controlPlane) caseKineIsStarted(t *testing.T) {
 	c.write(t, "bin/kine", "#!/bin/sh\nprintf '%s\\n' \"$@\" >/tmp/kine.arguments\nexec sleep 600\n", 0o755)
-	container, _ := c.hosted.container()
+	container := c.hosted.container()
 	k0s := c.start(t, "k0s", append(restrictions(t, container), append([]string{"k0s"}, c.hosted.Arguments()...)...)...)
 	require.Eventually(t, func() bool {
 		arguments, err := c.command(t.Context(), "cat", "/tmp/kine.arguments").Output()

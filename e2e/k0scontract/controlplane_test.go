@@ -218,13 +218,18 @@ func (c *controlPlane) trust(t *testing.T, issuer pki.Issuer) {
 	require.NoError(t, err)
 	roots := x509.NewCertPool()
 	roots.AddCert(ca.Certificate)
-	c.tls = &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}, ServerName: "kubernetes", MinVersion: tls.VersionTLS12}
+	c.tls = &tls.Config{
+		RootCAs:      roots,
+		Certificates: []tls.Certificate{pair},
+		ServerName:   "kubernetes",
+		MinVersion:   tls.VersionTLS12,
+	}
 }
 
 // startK0s starts k0s as the pod does and waits until the API server is ready. It returns how long that took.
 func (c *controlPlane) startK0s(t *testing.T) time.Duration {
 	t.Helper()
-	container, _ := c.hosted.container()
+	container := c.hosted.container()
 	begin := time.Now()
 	c.k0s = c.start(t, "k0s", append(restrictions(t, container), append([]string{"k0s"}, c.hosted.Arguments()...)...)...)
 	require.Eventually(t, func() bool { return c.status(c.client(asAdmin), "/readyz") == http.StatusOK },

@@ -129,7 +129,10 @@ func TestHostedFacts(t *testing.T) {
 }
 
 func TestConfigFacts(t *testing.T) {
-	facts, err := k0scontract.ConfigFacts(k0scontract.KindKey, []byte("spec: {api: {port: 6443, extraArgs: {a: b}}, telemetry: {enabled: false}}"))
+	facts, err := k0scontract.ConfigFacts(
+		k0scontract.KindKey,
+		[]byte("spec: {api: {port: 6443, extraArgs: {a: b}}, telemetry: {enabled: false}}"),
+	)
 	require.NoError(t, err)
 	assert.Equal(t, []k0scontract.Fact{
 		{Kind: k0scontract.KindKey, Name: "api.extraArgs"},

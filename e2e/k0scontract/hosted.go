@@ -96,17 +96,13 @@ func decodeInto(document map[string]any, object any) error {
 
 func isK0s(container corev1.Container) bool { return container.Name == containerK0s }
 
-func (h *Hosted) container() (corev1.Container, bool) {
-	index := slices.IndexFunc(h.Pod.Containers, isK0s)
-	if index < 0 {
-		return corev1.Container{}, false
-	}
-	return h.Pod.Containers[index], true
+func (h *Hosted) container() corev1.Container {
+	return h.Pod.Containers[slices.IndexFunc(h.Pod.Containers, isK0s)]
 }
 
 // Minor is the minor version of the k0s release in the image's tag, as "v1.36".
 func (h *Hosted) Minor() string {
-	container, _ := h.container()
+	container := h.container()
 	_, tag, _ := strings.Cut(filepath.Base(container.Image), ":")
 	parts := strings.SplitN(tag, ".", 3)
 	return strings.Join(parts[:min(2, len(parts))], ".")
@@ -114,7 +110,7 @@ func (h *Hosted) Minor() string {
 
 // Arguments are the command of k0s, without the program itself.
 func (h *Hosted) Arguments() []string {
-	container, _ := h.container()
+	container := h.container()
 	words := slices.Concat(container.Command, container.Args)
 	return words[min(1, len(words)):]
 }
@@ -140,7 +136,7 @@ func (h *Hosted) Files() map[string]corev1.VolumeProjection {
 
 // Facts are what the pods of this control plane rely on.
 func (h *Hosted) Facts() []Fact {
-	container, _ := h.container()
+	container := h.container()
 	command, flags := splitCommand(h.Arguments())
 	facts := []Fact{{KindCommand, command}}
 	for _, flag := range flags {

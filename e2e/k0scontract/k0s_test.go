@@ -49,7 +49,16 @@ func placer(t *testing.T) string {
 		// Not a directory of this test: others use the program too. Go's own directory of the run goes with it.
 		dir := filepath.Dir(os.Args[0])
 		built.path = filepath.Join(dir, "manager")
-		build := exec.Command("go", "build", "-C", filepath.Join(repoRoot(t), "controlplane-incluster"), "-buildvcs=false", "-o", built.path, ".")
+		build := exec.Command(
+			"go",
+			"build",
+			"-C",
+			filepath.Join(repoRoot(t), "controlplane-incluster"),
+			"-buildvcs=false",
+			"-o",
+			built.path,
+			".",
+		)
 		build.Env = append(build.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 		built.output, built.err = build.CombinedOutput()
 	})

@@ -70,7 +70,22 @@ func newNode(t *testing.T, name string, hosts map[string]string, beside *node) *
 	n.write(t, "etc/hosts", known, 0o644)
 	n.installPrograms(t)
 
-	arguments := []string{"--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "--", "sh", "-c", nodeScript, "node.sh", n.folder, name, address}
+	arguments := []string{
+		"--mount",
+		"--uts",
+		"--pid",
+		"--fork",
+		"--kill-child",
+		"--mount-proc",
+		"--",
+		"sh",
+		"-c",
+		nodeScript,
+		"node.sh",
+		n.folder,
+		name,
+		address,
+	}
 	command := exec.Command("unshare", append([]string{"--net"}, arguments...)...)
 	if beside != nil {
 		target := []string{"--target", strconv.Itoa(beside.pid), "--net", "--", "unshare"}

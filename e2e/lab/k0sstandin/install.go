@@ -66,7 +66,12 @@ func installRole(cmd *cobra.Command, role, config string) error {
 	if err != nil {
 		return fmt.Errorf("reading environment: %w", err)
 	}
-	unit := service.Unit{Role: role, Executable: executable, Args: append([]string{role}, args...), Environment: environment}
+	unit := service.Unit{
+		Role:        role,
+		Executable:  executable,
+		Args:        append([]string{role}, args...),
+		Environment: environment,
+	}
 	existing := service.Refuse
 	if cmd.Flags().Changed("force") {
 		existing = service.Replace

@@ -27,7 +27,12 @@ type controllerOptions struct {
 func (o *controllerOptions) register(flags *pflag.FlagSet) {
 	registerDataDir(flags, &o.dataDir)
 	flags.StringVarP(&o.config, "config", "c", clusterconfig.DefaultPath, "configuration file")
-	flags.StringVar(&o.tokenFile, "token-file", "", "file with a join token, ignored by the first controller that has its data")
+	flags.StringVar(
+		&o.tokenFile,
+		"token-file",
+		"",
+		"file with a join token, ignored by the first controller that has its data",
+	)
 	flags.StringSliceVar(&o.disabled, "disable-components", nil, "components that are left out")
 	flags.BoolVar(&o.dynamicConfig, "enable-dynamic-config", false, "take cluster-wide configuration from the cluster")
 	flags.BoolVar(&o.ignoreChecks, "ignore-pre-flight-checks", false, "accepted: the stand-in makes no such checks")
@@ -72,7 +77,7 @@ func registerDataDir(flags *pflag.FlagSet, dataDir *string) {
 // claimNode makes the directories and keeps every other k0s of this host away until release.
 func claimNode(dataDir string) (release func(), err error) {
 	for _, dir := range []string{dataDir, runDir, filepath.Join(dataDir, "bin")} {
-		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // as k0s does
+		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("making %s: %w", dir, err)
 		}
 	}

@@ -16,7 +16,7 @@ const (
 	ProviderCustom = "custom"
 )
 
-func (s *Spec) applyDefaults(address string) {
+func (s Spec) withDefaults(address string) Spec {
 	s.API.Address = cmp.Or(s.API.Address, address)
 	s.API.Port = cmp.Or(s.API.Port, 6443)
 	s.API.K0sAPIPort = cmp.Or(s.API.K0sAPIPort, 9443)
@@ -29,17 +29,19 @@ func (s *Spec) applyDefaults(address string) {
 	s.Network.KubeProxy.Mode = cmp.Or(s.Network.KubeProxy.Mode, "iptables")
 	s.Konnectivity.AgentPort = cmp.Or(s.Konnectivity.AgentPort, 8132)
 	s.Konnectivity.AdminPort = cmp.Or(s.Konnectivity.AdminPort, 8133)
-	s.Images.applyDefaults()
+	s.Images = s.Images.withDefaults()
+	return s
 }
 
 // The names and tags are those of k0s v1.36.3+k0s.2, so that the lab's images serve both programs.
-func (i *Images) applyDefaults() {
+func (i Images) withDefaults() Images {
 	const registry = "quay.io/k0sproject/"
 	i.DefaultPullPolicy = cmp.Or(i.DefaultPullPolicy, "IfNotPresent")
 	i.Konnectivity = i.Konnectivity.or(registry+"apiserver-network-proxy-agent", "v0.36.0-k0s.0")
 	i.KubeProxy = i.KubeProxy.or(registry+"kube-proxy", "v1.36.3-1")
 	i.CoreDNS = i.CoreDNS.or(registry+"coredns", "1.14.6-k0s.0")
 	i.Pause = i.Pause.or(registry+"pause", "3.10.2-0")
+	return i
 }
 
 func (i Image) or(image, version string) Image {

@@ -29,7 +29,7 @@ func Load(path, address string) (Config, error) {
 		return Config{}, fmt.Errorf("parsing configuration %s: %w", path, err)
 	}
 	cfg.given = cfg.Spec
-	cfg.Spec.applyDefaults(address)
+	cfg.Spec = cfg.given.withDefaults(address)
 	if err := cfg.Spec.Validate(); err != nil {
 		return Config{}, fmt.Errorf("validating configuration %s: %w", path, err)
 	}
@@ -70,6 +70,6 @@ func (s Spec) WithClusterWide(object any) (Spec, error) {
 	merged.Network.ServiceCIDR = s.Network.ServiceCIDR
 	merged.Network.ClusterDomain = s.Network.ClusterDomain
 	merged.Network.PrimaryAddressFamily = s.Network.PrimaryAddressFamily
-	merged.applyDefaults(s.API.Address)
+	merged = merged.withDefaults(s.API.Address)
 	return merged, merged.Validate()
 }

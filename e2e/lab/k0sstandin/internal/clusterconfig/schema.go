@@ -52,10 +52,10 @@ func schemaOf(path string, t reflect.Type) map[string]any {
 
 func propertiesOf(path string, t reflect.Type) map[string]any {
 	properties := map[string]any{}
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		if below := path + "." + name; !slices.Contains(nodeLocal, below) {
-			properties[name] = schemaOf(below, t.Field(i).Type)
+	for field := range t.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if below := path + "." + name; name != "" && !slices.Contains(nodeLocal, below) {
+			properties[name] = schemaOf(below, field.Type)
 		}
 	}
 	return properties

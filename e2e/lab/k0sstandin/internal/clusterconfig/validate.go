@@ -29,7 +29,8 @@ func (a API) validate() error {
 	for i, san := range a.SANs {
 		errs = append(errs, validateHost(fmt.Sprintf("spec.api.sans[%d]", i), san))
 	}
-	return errors.Join(append(errs, validatePort("spec.api.port", a.Port), validatePort("spec.api.k0sApiPort", a.K0sAPIPort))...)
+	return errors.Join(
+		append(errs, validatePort("spec.api.port", a.Port), validatePort("spec.api.k0sApiPort", a.K0sAPIPort))...)
 }
 
 func (s Storage) validate() error {

@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k0smotron/k0smotron/e2e/lab/k0sstandin/internal/clusterconfig"
 )
@@ -42,7 +41,7 @@ func (f *follower) report(ctx context.Context, object *unstructured.Unstructured
 		EventTime:  metav1.NowMicro(), FirstTimestamp: now, LastTimestamp: now,
 		InvolvedObject: corev1.ObjectReference{
 			APIVersion: clusterconfig.APIVersion, Kind: clusterconfig.Kind, Namespace: object.GetNamespace(),
-			Name: object.GetName(), UID: types.UID(object.GetUID()), ResourceVersion: object.GetResourceVersion(),
+			Name: object.GetName(), UID: object.GetUID(), ResourceVersion: object.GetResourceVersion(),
 		},
 		Action: "ConfigReconciling", ReportingController: "k0s-controller", ReportingInstance: hostname,
 		Type: corev1.EventTypeNormal, Reason: "SuccessfulReconcile", Message: "Successfully reconciled cluster config",
@@ -50,7 +49,9 @@ func (f *follower) report(ctx context.Context, object *unstructured.Unstructured
 	if verdict != nil {
 		event.Type, event.Reason, event.Message = corev1.EventTypeWarning, "FailedReconciling", verdict.Error()
 	}
-	if _, err := f.Controller.client.CoreV1().Events(clusterconfig.Namespace).Create(ctx, event, metav1.CreateOptions{}); err != nil {
+	if _, err := f.Controller.client.CoreV1().
+		Events(clusterconfig.Namespace).
+		Create(ctx, event, metav1.CreateOptions{}); err != nil {
 		f.Log.Warn("reporting on the cluster configuration", "error", err)
 	}
 }

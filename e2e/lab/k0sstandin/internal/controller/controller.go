@@ -68,7 +68,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		return err
 	}
 	c.invocation = invocationID()
-	if err := c.prepare(); err != nil {
+	if err := c.prepare(ctx); err != nil {
 		return err
 	}
 	// The programs must outlive ctx a little: they end in order, the API server after its clients.
@@ -99,12 +99,12 @@ func (c *Controller) checkNames() error {
 	return nil
 }
 
-func (c *Controller) prepare() error {
+func (c *Controller) prepare(ctx context.Context) error {
 	store := pki.Store{Dir: c.Layout.pki(""), Now: time.Now}
 	if err := store.CheckModes(); err != nil {
 		return fmt.Errorf("checking certificates: %w", err)
 	}
-	hosts, err := c.hosts()
+	hosts, err := c.hosts(ctx)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,11 @@ func (c *Controller) startStorage(ctx, programs context.Context) error {
 		if _, err := c.start(programs, "kine", owner, c.kineFlags().args()); err != nil {
 			return err
 		}
-		return process.WaitFor(ctx, readyLimit, func(context.Context) error { _, err := os.Stat(c.Layout.kineSocket()); return err })
+		return process.WaitFor(
+			ctx,
+			readyLimit,
+			func(context.Context) error { _, err := os.Stat(c.Layout.kineSocket()); return err },
+		)
 	case storage.Etcd.ExternalCluster == nil:
 		hostname, err := os.Hostname()
 		if err != nil {
@@ -173,13 +177,13 @@ func (c *Controller) startKonnectivity(ctx, programs context.Context) error {
 	if err != nil {
 		return fmt.Errorf("encoding egress configuration: %w", err)
 	}
-	if err := os.WriteFile(c.Layout.egressConfig(), data, 0o644); err != nil { //nolint:gosec // no secret in it
+	if err := os.WriteFile(c.Layout.egressConfig(), data, 0o644); err != nil {
 		return fmt.Errorf("writing egress configuration: %w", err)
 	}
 	if _, err := c.start(programs, "konnectivity-server", owner, c.konnectivityFlags().args()); err != nil {
 		return err
 	}
-	return c.waitHealthy(ctx, "konnectivity-server", http.DefaultClient, "http://localhost:8092/healthz")
+	return c.waitHealthy(ctx, "konnectivity-server", &http.Client{Timeout: time.Second}, "http://localhost:8092/healthz")
 }
 
 func (c *Controller) startAPIServer(ctx, programs context.Context) error {
@@ -204,7 +208,12 @@ func (c *Controller) startAPIServer(ctx, programs context.Context) error {
 		return fmt.Errorf("making client: %w", err)
 	}
 	api := c.Config.Spec.API
-	return c.waitHealthy(ctx, "kube-apiserver", client, "https://"+net.JoinHostPort(api.Address, strconv.Itoa(api.Port))+"/readyz")
+	return c.waitHealthy(
+		ctx,
+		"kube-apiserver",
+		client,
+		"https://"+net.JoinHostPort(api.Address, strconv.Itoa(api.Port))+"/readyz",
+	)
 }
 
 // anonymousRule looks whether the user's AuthenticationConfiguration says who is anonymous.

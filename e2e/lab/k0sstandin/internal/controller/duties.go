@@ -17,7 +17,10 @@ import (
 // approveOne approves one request for a kubelet's serving certificate: k0s takes one each time it looks.
 func (c *Controller) approveOne(ctx context.Context) error {
 	requests := c.client.CertificatesV1().CertificateSigningRequests()
-	list, err := requests.List(ctx, metav1.ListOptions{FieldSelector: "spec.signerName=" + certificatesv1.KubeletServingSignerName})
+	list, err := requests.List(
+		ctx,
+		metav1.ListOptions{FieldSelector: "spec.signerName=" + certificatesv1.KubeletServingSignerName},
+	)
 	if err != nil {
 		return fmt.Errorf("listing signing requests: %w", err)
 	}
@@ -46,7 +49,7 @@ func (c *Controller) writeEndpoints(ctx context.Context) error {
 		return fmt.Errorf("resolving external address: %w", err)
 	}
 	subset := applycorev1.EndpointSubset().WithPorts(applycorev1.EndpointPort().
-		WithName("https").WithProtocol(corev1.ProtocolTCP).WithPort(int32(api.ExternalPort()))) //nolint:gosec // a port fits
+		WithName("https").WithProtocol(corev1.ProtocolTCP).WithPort(int32(api.ExternalPort())))
 	for _, address := range addresses {
 		subset.WithAddresses(applycorev1.EndpointAddress().WithIP(address.String()))
 	}

@@ -103,9 +103,12 @@ func (c *Controller) storageFlags() Flags {
 		return Flags{"etcd-servers": "unix://" + c.Layout.kineSocket()}
 	case external == nil:
 		return Flags{
-			"etcd-servers":  "https://127.0.0.1:2379",
-			"etcd-cafile":   c.Layout.pki("etcd/ca.crt"),
-			"etcd-certfile": c.Layout.pki("apiserver-etcd-client.crt"), "etcd-keyfile": c.Layout.pki("apiserver-etcd-client.key"),
+			"etcd-servers": "https://127.0.0.1:2379",
+			"etcd-cafile":  c.Layout.pki("etcd/ca.crt"),
+			"etcd-certfile": c.Layout.pki(
+				"apiserver-etcd-client.crt",
+			),
+			"etcd-keyfile": c.Layout.pki("apiserver-etcd-client.key"),
 		}
 	}
 	flags := Flags{"etcd-servers": strings.Join(external.Endpoints, ","), "etcd-prefix": external.EtcdPrefix}

@@ -24,7 +24,11 @@ import (
 	"github.com/k0smotron/k0smotron/e2e/lab/k0sstandin/internal/process"
 )
 
-var configResource = schema.GroupVersionResource{Group: "k0s.k0sproject.io", Version: "v1beta1", Resource: "clusterconfigs"}
+var configResource = schema.GroupVersionResource{
+	Group:    "k0s.k0sproject.io",
+	Version:  "v1beta1",
+	Resource: "clusterconfigs",
+}
 
 // follower brings the cluster to what the cluster-wide configuration says.
 type follower struct {
@@ -104,9 +108,11 @@ func (f *follower) ensureConfigObject(ctx context.Context) error {
 }
 
 func (f *follower) watchConfig(ctx, programs context.Context) error {
-	changes, err := f.applier.client.Resource(configResource).Namespace(clusterconfig.Namespace).Watch(ctx, metav1.ListOptions{
-		FieldSelector: fields.OneTermEqualSelector("metadata.name", clusterconfig.Name).String(),
-	})
+	changes, err := f.applier.client.Resource(configResource).
+		Namespace(clusterconfig.Namespace).
+		Watch(ctx, metav1.ListOptions{
+			FieldSelector: fields.OneTermEqualSelector("metadata.name", clusterconfig.Name).String(),
+		})
 	if err != nil {
 		return fmt.Errorf("watching: %w", err)
 	}
@@ -139,8 +145,18 @@ func (f *follower) reconcile(ctx, programs context.Context, spec clusterconfig.S
 		return err
 	}
 	err = errors.Join(
-		f.restart(programs, "kube-scheduler", pki.UID(pki.UserScheduler), f.schedulerFlags(spec).args(spec.Scheduler.RawArgs...)),
-		f.restart(programs, "kube-controller-manager", pki.UID(pki.UserAPIServer), f.controllerManagerFlags(spec).args(spec.ControllerManager.RawArgs...)),
+		f.restart(
+			programs,
+			"kube-scheduler",
+			pki.UID(pki.UserScheduler),
+			f.schedulerFlags(spec).args(spec.Scheduler.RawArgs...),
+		),
+		f.restart(
+			programs,
+			"kube-controller-manager",
+			pki.UID(pki.UserAPIServer),
+			f.controllerManagerFlags(spec).args(spec.ControllerManager.RawArgs...),
+		),
 	)
 	if err != nil || !f.isLeader() {
 		return err
@@ -165,7 +181,9 @@ func (f *follower) reconcile(ctx, programs context.Context, spec clusterconfig.S
 func (f *follower) publishProfiles(ctx context.Context, spec clusterconfig.Spec, v values) error {
 	var servers []string
 	err := process.WaitFor(ctx, readyLimit, func(ctx context.Context) error {
-		endpoints, err := f.Controller.client.CoreV1().Endpoints(metav1.NamespaceDefault).Get(ctx, "kubernetes", metav1.GetOptions{})
+		endpoints, err := f.Controller.client.CoreV1().
+			Endpoints(metav1.NamespaceDefault).
+			Get(ctx, "kubernetes", metav1.GetOptions{})
 		if err != nil {
 			return fmt.Errorf("reading endpoints of the API server: %w", err)
 		}

@@ -3,6 +3,7 @@
 package controller
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -40,7 +41,7 @@ func belongsToPods(nic string) bool {
 }
 
 // hosts are all names and addresses that the API server's certificate covers.
-func (c *Controller) hosts() ([]string, error) {
+func (c *Controller) hosts(ctx context.Context) ([]string, error) {
 	spec := c.Config.Spec
 	service, err := addressIn(spec.Network.ServiceCIDR, 1)
 	if err != nil {
@@ -64,7 +65,7 @@ func (c *Controller) hosts() ([]string, error) {
 		}
 	}
 	if name, err := os.Hostname(); err == nil {
-		if resolved, err := net.LookupHost(name); err == nil {
+		if resolved, err := net.DefaultResolver.LookupHost(ctx, name); err == nil {
 			hosts = append(hosts, resolved...)
 		}
 	}

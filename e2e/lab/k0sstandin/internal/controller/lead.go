@@ -9,12 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // leaderLease is the name that k0s has always used for the lock of its leader.
@@ -50,7 +49,11 @@ func (c *Controller) lead(ctx, programs context.Context) error {
 	return group.Wait()
 }
 
-func (c *Controller) elect(ctx context.Context, group *errgroup.Group, lease string) (*leaderelection.LeaderElector, error) {
+func (c *Controller) elect(
+	ctx context.Context,
+	group *errgroup.Group,
+	lease string,
+) (*leaderelection.LeaderElector, error) {
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: &resourcelock.LeaseLock{
 			LeaseMeta:  metav1.ObjectMeta{Namespace: corev1.NamespaceNodeLease, Name: lease},

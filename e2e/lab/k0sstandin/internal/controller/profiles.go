@@ -53,7 +53,11 @@ func (c *Controller) profileObjects(spec clusterconfig.Spec, servers []string) (
 	return objects, nil
 }
 
-func (c *Controller) profileData(spec clusterconfig.Spec, overrides json.RawMessage, servers []string) (map[string]any, error) {
+func (c *Controller) profileData(
+	spec clusterconfig.Spec,
+	overrides json.RawMessage,
+	servers []string,
+) (map[string]any, error) {
 	kubelet, err := kubeletConfiguration(spec, overrides)
 	if err != nil {
 		return nil, err

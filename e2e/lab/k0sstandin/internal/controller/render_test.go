@@ -97,7 +97,10 @@ func TestLeaderElectionFollowsStorage(t *testing.T) {
 }
 
 func TestAddonsRender(t *testing.T) {
-	c := newController(t, "{api: {externalAddress: 'lb.example:30001'}, konnectivity: {externalAddress: 'lb.example:30002'}, network: {kubeProxy: {disabled: true}}}")
+	c := newController(
+		t,
+		"{api: {externalAddress: 'lb.example:30001'}, konnectivity: {externalAddress: 'lb.example:30002'}, network: {kubeProxy: {disabled: true}}}",
+	)
 	values, err := valuesOf(c.Config.Spec)
 	require.NoError(t, err)
 	wanted := map[string]bool{}
@@ -111,11 +114,18 @@ func TestAddonsRender(t *testing.T) {
 		}
 		wanted[addon.name] = addon.wanted
 	}
-	assert.Equal(t, map[string]bool{"system-rbac": true, "coredns": true, "kube-proxy": false, "konnectivity-agent": true}, wanted)
+	assert.Equal(
+		t,
+		map[string]bool{"system-rbac": true, "coredns": true, "kube-proxy": false, "konnectivity-agent": true},
+		wanted,
+	)
 }
 
 func TestProfileObjects(t *testing.T) {
-	c := newController(t, "{workerProfiles: [{name: default, values: {failCgroupV1: false}}, {name: gpu, values: {maxPods: 5}}]}")
+	c := newController(
+		t,
+		"{workerProfiles: [{name: default, values: {failCgroupV1: false}}, {name: gpu, values: {maxPods: 5}}]}",
+	)
 	objects, err := c.profileObjects(c.Config.Spec, []string{"10.0.0.1:6443"})
 	require.NoError(t, err)
 	require.Len(t, objects, 2)

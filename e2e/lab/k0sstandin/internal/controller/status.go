@@ -11,5 +11,9 @@ import (
 )
 
 func (c *Controller) serveStatus(ctx context.Context) error {
-	return status.Serve(ctx, filepath.Join(c.Layout.RunDir, status.Socket), status.Info{Pid: os.Getpid(), Role: "controller", Args: os.Args})
+	return status.Serve(
+		ctx,
+		filepath.Join(c.Layout.RunDir, status.Socket),
+		status.Info{Pid: os.Getpid(), Role: "controller", Args: os.Args},
+	)
 }

@@ -78,13 +78,67 @@ func (s Store) EnsureController(c Controller) error {
 func (c Controller) leaves(apiServer int) []leaf {
 	const masters = "system:masters"
 	return []leaf{
-		{Request: Request{Name: "admin", CommonName: "kubernetes-admin", Organization: masters}, kubeconfig: "admin.conf", kubeconfigMode: OwnerMode},
-		{Request: Request{Name: "konnectivity", CommonName: "kubernetes-konnectivity", Organization: masters, Owner: UID(UserKonnectivity)}, kubeconfig: "konnectivity.conf", kubeconfigMode: KeyMode},
-		{Request: Request{Name: "ccm", CommonName: "system:kube-controller-manager", Organization: "system:kube-controller-manager", Owner: apiServer}, kubeconfig: "ccm.conf", kubeconfigMode: OwnerMode},
-		{Request: Request{Name: "scheduler", CommonName: "system:kube-scheduler", Organization: "system:kube-scheduler", Owner: UID(UserScheduler)}, kubeconfig: "scheduler.conf", kubeconfigMode: OwnerMode},
-		{Request: Request{Name: "apiserver-kubelet-client", CommonName: "apiserver-kubelet-client", Organization: masters, Owner: apiServer}},
-		{Request: Request{Name: "server", CommonName: "kubernetes", Organization: "kubernetes", Hosts: c.Hosts, Owner: apiServer}},
-		{Request: Request{Name: "k0s-api", CommonName: "k0s-api", Organization: "kubernetes", Hosts: c.Hosts, Owner: apiServer}},
+		{
+			Request:        Request{Name: "admin", CommonName: "kubernetes-admin", Organization: masters},
+			kubeconfig:     "admin.conf",
+			kubeconfigMode: OwnerMode,
+		},
+		{
+			Request: Request{
+				Name:         "konnectivity",
+				CommonName:   "kubernetes-konnectivity",
+				Organization: masters,
+				Owner:        UID(UserKonnectivity),
+			},
+			kubeconfig:     "konnectivity.conf",
+			kubeconfigMode: KeyMode,
+		},
+		{
+			Request: Request{
+				Name:         "ccm",
+				CommonName:   "system:kube-controller-manager",
+				Organization: "system:kube-controller-manager",
+				Owner:        apiServer,
+			},
+			kubeconfig:     "ccm.conf",
+			kubeconfigMode: OwnerMode,
+		},
+		{
+			Request: Request{
+				Name:         "scheduler",
+				CommonName:   "system:kube-scheduler",
+				Organization: "system:kube-scheduler",
+				Owner:        UID(UserScheduler),
+			},
+			kubeconfig:     "scheduler.conf",
+			kubeconfigMode: OwnerMode,
+		},
+		{
+			Request: Request{
+				Name:         "apiserver-kubelet-client",
+				CommonName:   "apiserver-kubelet-client",
+				Organization: masters,
+				Owner:        apiServer,
+			},
+		},
+		{
+			Request: Request{
+				Name:         "server",
+				CommonName:   "kubernetes",
+				Organization: "kubernetes",
+				Hosts:        c.Hosts,
+				Owner:        apiServer,
+			},
+		},
+		{
+			Request: Request{
+				Name:         "k0s-api",
+				CommonName:   "k0s-api",
+				Organization: "kubernetes",
+				Hosts:        c.Hosts,
+				Owner:        apiServer,
+			},
+		},
 	}
 }
 
@@ -104,7 +158,10 @@ func (s Store) ensureWithKubeconfig(authority *Authority, leaf leaf, server stri
 	if err != nil {
 		return fmt.Errorf("encoding %s: %w", leaf.kubeconfig, err)
 	}
-	return errors.Join(s.write(leaf.kubeconfig, data, leaf.kubeconfigMode), os.Chown(s.Path(leaf.kubeconfig), leaf.Owner, -1))
+	return errors.Join(
+		s.write(leaf.kubeconfig, data, leaf.kubeconfigMode),
+		os.Chown(s.Path(leaf.kubeconfig), leaf.Owner, -1),
+	)
 }
 
 // EnsureEtcd issues the certificates of an etcd that runs here and answers to peers at peerAddress.

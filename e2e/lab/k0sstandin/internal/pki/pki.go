@@ -118,7 +118,10 @@ func (s Store) EnsureServiceAccountKeys(owner int) error {
 			return fmt.Errorf("encoding ServiceAccount key: %w", err)
 		}
 		private := encode("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key))
-		if err := errors.Join(s.write("sa.key", private, KeyMode), s.write("sa.pub", encode("PUBLIC KEY", public), CertMode)); err != nil {
+		if err := errors.Join(
+			s.write("sa.key", private, KeyMode),
+			s.write("sa.pub", encode("PUBLIC KEY", public), CertMode),
+		); err != nil {
 			return err
 		}
 	}

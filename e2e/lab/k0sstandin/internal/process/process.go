@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -109,21 +110,23 @@ func (p *Process) wait(ctx context.Context, command *exec.Cmd) bool {
 	}
 	_ = command.Process.Signal(syscall.SIGTERM)
 	select {
-	case <-ended:
+	case err := <-ended:
+		p.logf("stopped: %v", err)
 	case <-time.After(stopTimeout):
 		_ = command.Process.Kill()
-		<-ended
+		p.logf("killed: %v", <-ended)
 	}
 	return true
 }
 
 func (p *Process) exec() (*exec.Cmd, error) {
-	command := exec.Command(p.Path, p.Args...)
+	// No context: the program is asked to end, and killed only when it does not.
+	command := exec.CommandContext(context.Background(), p.Path, p.Args...)
 	command.Dir = p.Dir
 	command.Stdout, command.Stderr = p.Output, p.Output
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if os.Geteuid() == 0 {
-		command.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(p.UID)} //nolint:gosec // a user id fits
+		command.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(p.UID)}
 	}
 	return command, command.Start()
 }
@@ -154,12 +157,7 @@ func (g *Group) Stop(p *Process) {
 	p.Stop()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for i, other := range g.running {
-		if other == p {
-			g.running = append(g.running[:i], g.running[i+1:]...)
-			return
-		}
-	}
+	g.running = slices.DeleteFunc(g.running, func(other *Process) bool { return other == p })
 }
 
 // StopAll ends all programs, the youngest first.
@@ -168,8 +166,8 @@ func (g *Group) StopAll() {
 	running := g.running
 	g.running = nil
 	g.mu.Unlock()
-	for i := len(running) - 1; i >= 0; i-- {
-		running[i].Stop()
+	for _, p := range slices.Backward(running) {
+		p.Stop()
 	}
 }
 

@@ -38,7 +38,14 @@ func (o *output) String() string {
 func TestStopAsksAndWaits(t *testing.T) {
 	out := &output{}
 	script := `trap "echo stopped; exit 0" TERM; echo started; while :; do sleep 0.1; done`
-	program := &process.Process{Name: "p", Path: "/bin/sh", Args: []string{"-c", script}, Dir: t.TempDir(), UID: os.Geteuid(), Output: out}
+	program := &process.Process{
+		Name:   "p",
+		Path:   "/bin/sh",
+		Args:   []string{"-c", script},
+		Dir:    t.TempDir(),
+		UID:    os.Geteuid(),
+		Output: out,
+	}
 	var group process.Group
 	require.NoError(t, group.Start(t.Context(), program))
 	require.Eventually(t, func() bool { return out.String() == "started\n" }, 10*time.Second, 10*time.Millisecond)
@@ -47,7 +54,12 @@ func TestStopAsksAndWaits(t *testing.T) {
 }
 
 func TestFirstStartMustSucceed(t *testing.T) {
-	program := &process.Process{Name: "p", Path: filepath.Join(t.TempDir(), "missing"), UID: os.Geteuid(), Output: &output{}}
+	program := &process.Process{
+		Name:   "p",
+		Path:   filepath.Join(t.TempDir(), "missing"),
+		UID:    os.Geteuid(),
+		Output: &output{},
+	}
 	require.ErrorIs(t, program.Start(t.Context()), os.ErrNotExist)
 	program.Stop()
 }

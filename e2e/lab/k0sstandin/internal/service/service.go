@@ -73,7 +73,7 @@ func Install(ctx context.Context, unit Unit, existing Existing) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // units are public
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		return fmt.Errorf("writing unit: %w", err)
 	}
 	return errors.Join(systemctl(ctx, "enable", unit.Name()), systemctl(ctx, "daemon-reload"))

@@ -132,7 +132,7 @@ func signedBy(ctx context.Context, config *rest.Config, node string) (certPEM, k
 	}
 	usages := []certificatesv1.KeyUsage{certificatesv1.UsageDigitalSignature, certificatesv1.UsageClientAuth}
 	signer := certificatesv1.KubeAPIServerClientKubeletSignerName
-	name, uid, err := csr.RequestCertificate(client, pemRequest(request), "", signer, nil, usages, key)
+	name, uid, err := csr.RequestCertificateWithContext(ctx, client, pemRequest(request), "", signer, nil, usages, key)
 	if err != nil {
 		return nil, nil, fmt.Errorf("requesting certificate: %w", err)
 	}

@@ -32,7 +32,7 @@ type Flags map[string]string
 // ParseFlags splits what --kubelet-extra-args carries: flags separated by blanks, each with its value behind "=".
 func ParseFlags(text string) (Flags, error) {
 	flags := Flags{}
-	for _, field := range strings.Fields(text) {
+	for field := range strings.FieldsSeq(text) {
 		name, value, _ := strings.Cut(strings.TrimLeft(field, "-"), "=")
 		if !strings.HasPrefix(field, "--") || name == "" {
 			return nil, fmt.Errorf("kubelet argument %q is no flag", field)
@@ -110,7 +110,7 @@ func (w *Worker) kubeletConfig(profile profile) (map[string]any, error) {
 	if err := rest.LoadTLSFiles(kubeconfig); err != nil {
 		return nil, fmt.Errorf("reading certificate authority: %w", err)
 	}
-	if err := os.WriteFile(caPath, kubeconfig.CAData, 0o644); err != nil { //nolint:gosec // a certificate is public
+	if err := os.WriteFile(caPath, kubeconfig.CAData, 0o644); err != nil {
 		return nil, fmt.Errorf("writing certificate authority: %w", err)
 	}
 	taints, err := parseTaints(w.Taints)

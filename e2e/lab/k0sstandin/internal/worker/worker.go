@@ -44,25 +44,25 @@ type Worker struct {
 // Run joins the cluster and keeps containerd and the kubelet running until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
 	for _, dir := range []string{w.DataDir, w.RunDir, filepath.Join(w.RunDir, "kubelet"), w.RootDir, w.imagesDir()} {
-		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // as k0s does
+		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("making %s: %w", dir, err)
 		}
 	}
 	if err := w.bootstrap(ctx); err != nil {
 		return err
 	}
-	profile, err := w.loadProfile(ctx)
+	loaded, err := w.loadProfile(ctx)
 	if err != nil {
 		return err
 	}
 	var programs process.Group
 	defer programs.StopAll()
 	outlive := context.WithoutCancel(ctx)
-	if err := w.startContainerd(ctx, outlive, &programs, profile); err != nil {
+	if err := w.startContainerd(ctx, outlive, &programs, loaded); err != nil {
 		return err
 	}
 	w.importImages(ctx)
-	if err := w.startKubelet(outlive, &programs, profile); err != nil {
+	if err := w.startKubelet(outlive, &programs, loaded); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -114,7 +114,7 @@ func writeContainerdConfig(profile profile) error {
 	if err == nil && !strings.HasPrefix(string(current), header) {
 		return nil
 	}
-	if err := os.MkdirAll("/etc/k0s/containerd.d", 0o755); err != nil { //nolint:gosec // as k0s does
+	if err := os.MkdirAll("/etc/k0s/containerd.d", 0o755); err != nil {
 		return fmt.Errorf("making containerd's drop-in directory: %w", err)
 	}
 	text := header + `version = 3
@@ -122,7 +122,7 @@ imports = ["/etc/k0s/containerd.d/*.toml"]
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = "` + profile.PauseImage.URI() + `"
 `
-	return os.WriteFile(containerdConfig, []byte(text), 0o644) //nolint:gosec // no secret in it
+	return os.WriteFile(containerdConfig, []byte(text), 0o644)
 }
 
 // importImages loads all archives in the images directory; one that cannot be loaded is reported and left out.
@@ -137,7 +137,17 @@ func (w *Worker) importImages(ctx context.Context) {
 		return
 	}
 	for _, archive := range archives {
-		command := exec.CommandContext(ctx, ctr, "--address", w.containerdSocket(), "--namespace", "k8s.io", "images", "import", archive)
+		command := exec.CommandContext(
+			ctx,
+			ctr,
+			"--address",
+			w.containerdSocket(),
+			"--namespace",
+			"k8s.io",
+			"images",
+			"import",
+			archive,
+		)
 		if output, err := command.CombinedOutput(); err != nil {
 			w.Log.Error("importing images", "archive", archive, "error", err, "output", string(output))
 		}
