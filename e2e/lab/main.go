@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -25,8 +24,9 @@ const usage = `lab runs a real management cluster for k0smotron on this machine.
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)
 		os.Exit(1)
 	}
@@ -34,7 +34,8 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) != 1 {
-		return errors.New("want one command\n\n" + usage)
+		fmt.Fprint(os.Stderr, usage)
+		return fmt.Errorf("want one command, got %d", len(args))
 	}
 	lab, err := lifecycle.New(os.Stdout)
 	if err != nil {
@@ -56,6 +57,7 @@ func run(ctx context.Context, args []string) error {
 		_, err := fmt.Print(usage)
 		return err
 	default:
-		return fmt.Errorf("unknown command %q\n\n%s", args[0], usage)
+		fmt.Fprint(os.Stderr, usage)
+		return fmt.Errorf("unknown command %q", args[0])
 	}
 }

@@ -66,10 +66,13 @@ func delegate(root, group string) error {
 		}
 	}
 	content, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
-	if err != nil {
-		return nil //nolint:nilerr // version 1
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // version 1
 	}
-	for _, controller := range strings.Fields(string(content)) {
+	if err != nil {
+		return err
+	}
+	for controller := range strings.FieldsSeq(string(content)) {
 		for _, parent := range []string{root, group} {
 			if err := os.WriteFile(filepath.Join(parent, "cgroup.subtree_control"), []byte("+"+controller), 0o644); err != nil {
 				return err

@@ -83,7 +83,7 @@ func routes() ([]Route, error) {
 // addresses as hexadecimal numbers in host byte order, which on every machine Go and Kubernetes run on is little endian.
 func parseRoutes(table string) []Route {
 	var found []Route
-	for _, line := range strings.Split(table, "\n") {
+	for line := range strings.SplitSeq(table, "\n") {
 		fields := strings.Fields(line)
 		if len(fields) < 8 {
 			continue

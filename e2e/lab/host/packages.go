@@ -40,14 +40,17 @@ func InstallPackages(ctx context.Context, names []string) ([]string, error) {
 	if err := command.Run(ctx, "apt-get", "update", "-q"); err != nil {
 		return nil, err
 	}
-	install := append([]string{"DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-q", "-y", "--no-install-recommends"},
+	install := append(
+		[]string{"DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-q", "-y", "--no-install-recommends"},
 		missing...)
 	return missing, command.Run(ctx, "env", install...)
 }
 
 func missingPackages(ctx context.Context, names []string) ([]string, error) {
 	// dpkg-query fails when it does not know one of the packages, but lists the others all the same.
-	query := append([]string{"-c", `dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true`, "sh"}, names...)
+	query := append(
+		[]string{"-c", `dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true`, "sh"},
+		names...)
 	output, err := command.Output(ctx, "sh", query...)
 	return notInstalled(names, output), err
 }
@@ -55,7 +58,7 @@ func missingPackages(ctx context.Context, names []string) ([]string, error) {
 // notInstalled reads lines "package status".
 func notInstalled(names []string, listing string) []string {
 	installed := map[string]bool{}
-	for _, line := range strings.Split(listing, "\n") {
+	for line := range strings.SplitSeq(listing, "\n") {
 		if name, status, _ := strings.Cut(line, " "); status == "installed" {
 			installed[name] = true
 		}

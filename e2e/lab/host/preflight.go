@@ -46,7 +46,10 @@ func Check(f Facts) error {
 		problems = append(problems, fmt.Errorf("the lab needs root, run it with sudo; user id is %d", f.UID))
 	}
 	if !f.HasApt {
-		problems = append(problems, errors.New("the lab needs apt-get (Debian or Ubuntu) to install containerd, runc and the CNI plugins"))
+		problems = append(
+			problems,
+			errors.New("the lab needs apt-get (Debian or Ubuntu) to install containerd, runc and the CNI plugins"),
+		)
 	}
 	problems = append(problems, bridgeCollision(f), routeCollision(f), stateCollision(f))
 	return errors.Join(problems...)
@@ -68,7 +71,12 @@ func routeCollision(f Facts) error {
 	subnet := netip.MustParsePrefix(layout.Subnet)
 	for _, route := range f.Routes {
 		if route.Device != layout.Bridge && route.To.Bits() > 0 && route.To.Overlaps(subnet) {
-			return fmt.Errorf("subnet %s of the lab overlaps %s, routed to %s: take that route away", subnet, route.To, route.Device)
+			return fmt.Errorf(
+				"subnet %s of the lab overlaps %s, routed to %s: take that route away",
+				subnet,
+				route.To,
+				route.Device,
+			)
 		}
 	}
 	return nil
@@ -82,5 +90,8 @@ func stateCollision(f Facts) error {
 	if len(entries) > 3 {
 		entries = append(slices.Clone(entries[:3]), "...")
 	}
-	return fmt.Errorf("the state directory holds files that are not the lab's (%s): move them away", strings.Join(entries, ", "))
+	return fmt.Errorf(
+		"the state directory holds files that are not the lab's (%s): move them away",
+		strings.Join(entries, ", "),
+	)
 }

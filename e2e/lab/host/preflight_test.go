@@ -103,9 +103,9 @@ func TestNotInstalled(t *testing.T) {
 func TestParseMounts(t *testing.T) {
 	t.Parallel()
 	table := `22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
-30 22 0:4 mnt:[4026532445] /run/lab/namespace rw - nsfs nsfs rw
-31 30 0:5 / /run/lab/with\040blank rw - tmpfs tmpfs rw
-32 22 0:6 / /run/laboratory rw - tmpfs tmpfs rw
+30 22 0:4 mnt:[4026532445] /run/lab/namespace rw - nsfs none rw
+31 30 0:5 / /run/lab/with\040blank rw - tmpfs none rw
+32 22 0:6 / /run/laboratory rw - tmpfs none rw
 short
 `
 	assert.Equal(t, []string{"/run/lab/namespace", "/run/lab/with blank"}, parseMounts(table, "/run/lab"))

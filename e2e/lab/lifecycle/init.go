@@ -74,7 +74,9 @@ func (l *Lab) layOut(ctx context.Context) ([]repository.Provider, error) {
 
 // infrastructure is the lab's own provider.
 func (l *Lab) infrastructure(ctx context.Context) ([]repository.Provider, error) {
-	if _, err := os.Stat(filepath.Join(l.Paths.Repo, "e2e", "infra", "config", "default", "kustomization.yaml")); err != nil {
+	if _, err := os.Stat(
+		filepath.Join(l.Paths.Repo, "e2e", "infra", "config", "default", "kustomization.yaml"),
+	); err != nil {
 		return nil, nil //nolint:nilerr // not there yet
 	}
 	provider, err := repository.Infrastructure(ctx, l.Paths)
@@ -105,7 +107,11 @@ func (l *Lab) importProviders(ctx context.Context, providers []repository.Provid
 func (l *Lab) ownImage(ctx context.Context, provider repository.Provider) (image.Image, error) {
 	switch provider.Type {
 	case "CoreProvider":
-		manager := image.File{Path: "/manager", Source: l.Paths.Bin("capi", layout.ClusterAPIVersion, "capi-manager"), Mode: 0o755}
+		manager := image.File{
+			Path:   "/manager",
+			Source: l.Paths.Bin("capi", layout.ClusterAPIVersion, "capi-manager"),
+			Mode:   0o755,
+		}
 		img := images.Program(repository.CoreImage+":"+layout.ClusterAPIVersion, manager.Source, "65532:65532")
 		img.Files, img.Entrypoint = []image.File{manager}, []string{manager.Path}
 		return img, nil
@@ -220,7 +226,7 @@ func (l *Lab) inventory(ctx context.Context) (map[string]bool, error) {
 		return found, err
 	}
 	output, err = mgmt.Kubectl(ctx, l.Paths, "get", crd, "--all-namespaces", "-o", "jsonpath={.items[*].metadata.name}")
-	for _, name := range strings.Fields(output) {
+	for name := range strings.FieldsSeq(output) {
 		found[name] = true
 	}
 	return found, err

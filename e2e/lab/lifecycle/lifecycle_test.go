@@ -26,10 +26,15 @@ func TestInitArguments(t *testing.T) {
 		want    string
 	}{
 		"All": {
-			[]repository.Provider{core, bootstrap, controlPlane, infrastructure}, firstRun,
+			[]repository.Provider{core, bootstrap, controlPlane, infrastructure},
+			firstRun,
 			"--core=cluster-api --bootstrap=k0smotron --control-plane=k0smotron --infrastructure=lab",
 		},
-		"NoKubeadmOnAFirstRun":   {[]repository.Provider{core}, firstRun, "--core=cluster-api --bootstrap=- --control-plane=-"},
+		"NoKubeadmOnAFirstRun": {
+			[]repository.Provider{core},
+			firstRun,
+			"--core=cluster-api --bootstrap=- --control-plane=-",
+		},
 		"LaterOnlyWhatIsMissing": {[]repository.Provider{bootstrap}, laterRun, "--bootstrap=k0smotron"},
 	}
 	for name, test := range tests {

@@ -33,7 +33,16 @@ func (l *Lab) Status(ctx context.Context, out io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("writing status: %w", err)
 	}
-	pods, err := mgmt.Kubectl(ctx, l.Paths, "get", "nodes,deployments,pods", "--all-namespaces", "-o", "wide", "--request-timeout=5s")
+	pods, err := mgmt.Kubectl(
+		ctx,
+		l.Paths,
+		"get",
+		"nodes,deployments,pods",
+		"--all-namespaces",
+		"-o",
+		"wide",
+		"--request-timeout=5s",
+	)
 	if err != nil {
 		fmt.Fprintln(out, "\nThe API server does not answer: bring the lab up with `lab up`.")
 		return nil //nolint:nilerr // a lab that is down is a status, not a failure

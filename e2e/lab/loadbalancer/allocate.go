@@ -41,7 +41,12 @@ func requested(pool []netip.Addr, used map[netip.Addr]string, wanted string) (ne
 		return netip.Addr{}, fmt.Errorf("reading spec.loadBalancerIP: %w", err)
 	}
 	if !slices.Contains(pool, address) {
-		return netip.Addr{}, fmt.Errorf("spec.loadBalancerIP %s is not in the pool %s-%s", address, pool[0], pool[len(pool)-1])
+		return netip.Addr{}, fmt.Errorf(
+			"spec.loadBalancerIP %s is not in the pool %s-%s",
+			address,
+			pool[0],
+			pool[len(pool)-1],
+		)
 	}
 	if owner := used[address]; owner != "" {
 		return netip.Addr{}, fmt.Errorf("spec.loadBalancerIP %s is in use by Service %s", address, owner)

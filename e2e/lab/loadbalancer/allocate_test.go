@@ -39,13 +39,17 @@ func TestAllocate(t *testing.T) {
 		want   string
 		err    string
 	}{
-		"TheLowest":               {want: "10.211.0.200"},
-		"TheLowestThatIsFree":     {others: []corev1.Service{service("a", "10.211.0.200")}, want: "10.211.0.201"},
-		"AGapIsFilled":            {others: []corev1.Service{service("a", "10.211.0.201")}, want: "10.211.0.200"},
-		"ItsOwnIsFree":            {others: []corev1.Service{service("me", "10.211.0.200")}, want: "10.211.0.200"},
-		"AHostNameIsNoAddress":    {others: []corev1.Service{service("a", "example.org")}, want: "10.211.0.200"},
-		"WhatIsAskedFor":          {asked: "10.211.0.201", want: "10.211.0.201"},
-		"WhatIsAskedForIsTaken":   {others: []corev1.Service{service("a", "10.211.0.201")}, asked: "10.211.0.201", err: "default/a"},
+		"TheLowest":            {want: "10.211.0.200"},
+		"TheLowestThatIsFree":  {others: []corev1.Service{service("a", "10.211.0.200")}, want: "10.211.0.201"},
+		"AGapIsFilled":         {others: []corev1.Service{service("a", "10.211.0.201")}, want: "10.211.0.200"},
+		"ItsOwnIsFree":         {others: []corev1.Service{service("me", "10.211.0.200")}, want: "10.211.0.200"},
+		"AHostNameIsNoAddress": {others: []corev1.Service{service("a", "example.org")}, want: "10.211.0.200"},
+		"WhatIsAskedFor":       {asked: "10.211.0.201", want: "10.211.0.201"},
+		"WhatIsAskedForIsTaken": {
+			others: []corev1.Service{service("a", "10.211.0.201")},
+			asked:  "10.211.0.201",
+			err:    "default/a",
+		},
 		"WhatIsAskedForIsForeign": {asked: "1.2.3.4", err: "10.211.0.200-10.211.0.201"},
 		"WhatIsAskedForIsNoIP":    {asked: "x", err: "loadBalancerIP"},
 		"NoneIsLeft": {

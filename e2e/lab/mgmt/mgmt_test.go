@@ -23,7 +23,11 @@ import (
 func paths(t *testing.T) layout.Paths {
 	t.Helper()
 	dir := t.TempDir()
-	return layout.Paths{State: filepath.Join(dir, "state"), Run: filepath.Join(dir, "run"), Cache: filepath.Join(dir, "cache")}
+	return layout.Paths{
+		State: filepath.Join(dir, "state"),
+		Run:   filepath.Join(dir, "run"),
+		Cache: filepath.Join(dir, "cache"),
+	}
 }
 
 func TestRenderedConfigurationIsWellFormed(t *testing.T) {

@@ -60,7 +60,20 @@ func Ensure(ctx context.Context, s Segment) error {
 		}
 	}
 	if !linkExists(s.Veth) {
-		if err := command.Run(ctx, "ip", "link", "add", s.Veth, "type", "veth", "peer", "name", "eth0", "netns", s.Netns); err != nil {
+		if err := command.Run(
+			ctx,
+			"ip",
+			"link",
+			"add",
+			s.Veth,
+			"type",
+			"veth",
+			"peer",
+			"name",
+			"eth0",
+			"netns",
+			s.Netns,
+		); err != nil {
 			return err
 		}
 	}

@@ -76,7 +76,7 @@ func (s Set) start(spec Spec, digest string) error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(spec.Args[0], spec.Args[1:]...) //nolint:gosec,noctx // it must outlive every context
+	cmd := exec.Command(spec.Args[0], spec.Args[1:]...) //nolint:noctx // it must outlive every context
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = append(os.Environ(), spec.Env...)
 	cmd.Dir = "/"

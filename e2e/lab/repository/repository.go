@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -148,9 +149,7 @@ func (r Provider) render(ctx context.Context, p layout.Paths, source kustomizati
 		return fmt.Errorf("rendering %s: %w", r.Label, err)
 	}
 	overlay := map[string]any{"resources": []string{base}}
-	for key, value := range source.overlay {
-		overlay[key] = value
-	}
+	maps.Copy(overlay, source.overlay)
 	content, err := yaml.Marshal(overlay)
 	if err != nil {
 		return fmt.Errorf("rendering %s: %w", r.Label, err)

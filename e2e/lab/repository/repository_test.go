@@ -70,7 +70,12 @@ func TestDigestFollowsComponentsAndImage(t *testing.T) {
 func TestNames(t *testing.T) {
 	t.Parallel()
 	providers := []Provider{
-		{Name: "z", Type: "ControlPlaneProvider"}, {Name: "a", Type: "ControlPlaneProvider"}, {Name: "c", Type: "CoreProvider"},
+		{
+			Name: "z",
+			Type: "ControlPlaneProvider",
+		},
+		{Name: "a", Type: "ControlPlaneProvider"},
+		{Name: "c", Type: "CoreProvider"},
 	}
 	assert.Equal(t, []string{"a", "z"}, Names(providers, "ControlPlaneProvider"))
 	assert.Equal(t, []string{"-"}, Names(providers, "BootstrapProvider"), "or clusterctl adds kubeadm's")
