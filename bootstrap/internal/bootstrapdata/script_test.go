@@ -164,6 +164,17 @@ func TestScriptStopsAtAFailingCommand(t *testing.T) {
 	}
 }
 
+// TestScriptLetsCommandsCallK0s holds wherever k0s is installed.
+func TestScriptLetsCommandsCallK0s(t *testing.T) {
+	t.Parallel()
+	w := fullWorker()
+	w.Spec.K0sInstallDir = "/opt/k0s/bin"
+	w.Spec.PostK0sCommands = []string{"command -v k0s >>\"$EVENTS\""}
+	m := newMachine(t, "sh", w)
+	require.NoError(t, m.boot(t), m.log(t))
+	assert.Contains(t, m.events(t), m.path("/opt/k0s/bin/k0s"))
+}
+
 func TestScriptStopsWhenK0sCannotBeInstalled(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, "sh", fullWorker())

@@ -198,6 +198,8 @@ report_success() {
 
 arch=$(machine_arch)
 read_parameters
+# Commands may call k0s, wherever it is installed.
+export PATH="$PATH:${binary%/*}"
 (umask 077 && : >>"$log")
 exec >>"$log" 2>&1
 [ -e "$marker" ] || bootstrap
