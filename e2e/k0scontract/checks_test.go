@@ -1,6 +1,6 @@
-//go:build k0scontract
-
 // SPDX-License-Identifier: Apache-2.0
+
+//go:build k0scontract
 
 package k0scontract
 
