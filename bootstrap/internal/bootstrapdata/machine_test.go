@@ -56,6 +56,7 @@ echo "k0s installed" >>"$EVENTS"
 
 // wrapper stands for every program that changes something or waits. It counts the calls and can cut the power.
 const wrapper = `#!/bin/sh
+CALLER_PATH=$PATH
 PATH=$REAL_PATH
 name=${0##*/}
 read -r n <"$ROOT/count"; n=$((n + 1)); echo "$n" >"$ROOT/count"
@@ -75,7 +76,7 @@ var fakes = map[string]string{
 	"mkdir":     `mkdir "$@"`,
 	"sha256sum": `sha256sum "$@"`,
 	"sync":      ":",
-	"sh":        `$SHELL_UNDER_TEST "$@"`,
+	"sh":        `PATH=$REAL_PATH:$CALLER_PATH $SHELL_UNDER_TEST "$@"`,
 	"sleep": `echo "$1" >>"$ROOT/sleeps"
 read -r patience <"$ROOT/patience"; echo $((patience - 1)) >"$ROOT/patience"
 [ "$patience" -gt 1 ] || kill -9 0
