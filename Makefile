@@ -70,11 +70,12 @@ chart: ## Generate the Helm charts from the kustomize output.
 	@$(STEP) "charts" .github/tools/dist chart
 
 .PHONY: tidy
-tidy: $(addprefix tidy-,$(MODULES)) ## Tidy every module and level the workspace.
+tidy: ## Level the versions in the workspace and tidy every module.
 	@$(STEP) "work sync" go work sync
+	@for module in $(MODULES); do $(MAKE) --no-print-directory tidy-$$module; done
 
 tidy-%:
-	@cd $* && GOWORK=off go mod tidy
+	@$(STEP) "tidy $*" sh -c 'cd $* && GOWORK=off go mod tidy'
 
 .PHONY: format
 format: $(addprefix format-,$(MODULES)) ## Format all code.
