@@ -4,7 +4,7 @@ go 1.26.0
 
 require (
 	github.com/google/go-cmp v0.7.0
-	github.com/k0smotron/k0smotron/shared v0.0.0-00010101000000-000000000000
+	github.com/k0smotron/k0smotron/shared v0.1.0
 	github.com/spf13/pflag v1.0.10
 	github.com/stretchr/testify v1.12.1
 	k8s.io/api v0.36.3

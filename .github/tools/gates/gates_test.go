@@ -226,6 +226,17 @@ func TestMarkers(t *testing.T) {
 	assert.Contains(t, got[1], "b.go:5:")
 }
 
+func TestSiblings(t *testing.T) {
+	t.Parallel()
+	got, err := checkSiblings(t.Context(), repository(t, map[string]string{
+		"good/go.mod": "module a\n\nrequire " + prefix + "shared v0.1.0\n",
+		"bad/go.mod":  "module a\n\nrequire " + prefix + "shared" + unreleased + "\n",
+	}), io.Discard)
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	assert.Contains(t, got[0], "bad/go.mod")
+}
+
 func TestShell(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("shellcheck"); err != nil {

@@ -28,6 +28,7 @@ func gates() []gate {
 		{"licence headers", checkHeaders},
 		{"unfinished marks", checkMarks},
 		{"markers", checkMarkers},
+		{"required siblings", checkSiblings},
 		{"shell scripts", checkShell},
 	}
 }

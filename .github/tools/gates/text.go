@@ -89,6 +89,18 @@ func checkMarkers(ctx context.Context, root string, _ io.Writer) ([]string, erro
 	})
 }
 
+// unreleased is the version that `go mod tidy` writes for a sibling that go.mod does not require yet.
+const unreleased = " v0.0.0-00010101000000-000000000000"
+
+func checkSiblings(ctx context.Context, root string, _ io.Writer) ([]string, error) {
+	return eachFile(ctx, root, func(name string, content []byte) []string {
+		if filepath.Base(name) != "go.mod" || !bytes.Contains(content, []byte(unreleased)) {
+			return nil
+		}
+		return []string{name + ": requires a sibling without a version; write its last release, v0.1.0 before the first"}
+	})
+}
+
 func checkShell(ctx context.Context, root string, out io.Writer) ([]string, error) {
 	var scripts []string
 	_, err := eachFile(ctx, root, func(name string, content []byte) []string {
