@@ -30,14 +30,30 @@ func TestAccessOf(t *testing.T) {
 		version string
 		want    desired.ProbeAccess
 	}{
-		"New":                 {version: "v1.36.3+k0s.1", want: desired.ProbeHTTP},
-		"OtherFlags":          {user: flags(map[string]any{"v": "2"}, "--audit-log-path=-"), version: "v1.36.3+k0s.2", want: desired.ProbeHTTP},
-		"BuildBefore":         {version: "v1.36.3+k0s.0", want: desired.ProbeTCP},
-		"MinorBefore":         {version: "v1.35.7+k0s.0", want: desired.ProbeTCP},
-		"UsersAuthentication": {user: flags(map[string]any{"authentication-config": "/a"}), version: "v1.36.3+k0s.2", want: desired.ProbeTCP},
-		"UsersAnonymous":      {user: flags(map[string]any{"anonymous-auth": "false"}), version: "v1.36.3+k0s.2", want: desired.ProbeTCP},
-		"UsersOIDC":           {user: flags(nil, "--oidc-issuer-url=https://a"), version: "v1.36.3+k0s.2", want: desired.ProbeTCP},
-		"Nonsense":            {user: map[string]any{"spec": "nonsense"}, version: "v1.36.3+k0s.2", want: desired.ProbeHTTP},
+		"New": {version: "v1.36.3+k0s.1", want: desired.ProbeHTTP},
+		"OtherFlags": {
+			user:    flags(map[string]any{"v": "2"}, "--audit-log-path=-"),
+			version: "v1.36.3+k0s.2",
+			want:    desired.ProbeHTTP,
+		},
+		"BuildBefore": {version: "v1.36.3+k0s.0", want: desired.ProbeTCP},
+		"MinorBefore": {version: "v1.35.7+k0s.0", want: desired.ProbeTCP},
+		"UsersAuthentication": {
+			user:    flags(map[string]any{"authentication-config": "/a"}),
+			version: "v1.36.3+k0s.2",
+			want:    desired.ProbeTCP,
+		},
+		"UsersAnonymous": {
+			user:    flags(map[string]any{"anonymous-auth": "false"}),
+			version: "v1.36.3+k0s.2",
+			want:    desired.ProbeTCP,
+		},
+		"UsersOIDC": {
+			user:    flags(nil, "--oidc-issuer-url=https://a"),
+			version: "v1.36.3+k0s.2",
+			want:    desired.ProbeTCP,
+		},
+		"Nonsense": {user: map[string]any{"spec": "nonsense"}, version: "v1.36.3+k0s.2", want: desired.ProbeHTTP},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -157,7 +173,9 @@ func TestRendererIsNoInput(t *testing.T) {
 		assert.NotEqual(t, old.Rendering.Inputs, render(desired.Renderer{PlacerImage: "a"}, facts).Rendering.Inputs, name)
 	}
 	facts := g.facts(t)
-	facts.Settings.K0sConfig.Raw = []byte(`{"spec":{"api":{"extraArgs":{"audit-log-path":"-"}},"network":{"provider":"custom"}}}`)
+	facts.Settings.K0sConfig.Raw = []byte(
+		`{"spec":{"api":{"extraArgs":{"audit-log-path":"-"}},"network":{"provider":"custom"}}}`,
+	)
 	assert.Equal(t, old.Rendering.Inputs, render(desired.Renderer{PlacerImage: "a"}, facts).Rendering.Inputs,
 		"cluster-wide values are no input of a pod")
 }

@@ -28,7 +28,11 @@ func TestReleaseOf(t *testing.T) {
 			version: "v1.36.3+k0s", image: "mirror:5000/k0s:v1.36.3-k0s.2", wantImage: "mirror:5000/k0s:v1.36.3-k0s.2",
 			wantRelease: "v1.36.3+k0s.2",
 		},
-		"OtherRelease": {version: "v1.36.3", image: "k0s:v1.36.4-k0s.0", wantError: "spec.image: v1.36.4-k0s.0 is not a build of v1.36.3"},
+		"OtherRelease": {
+			version:   "v1.36.3",
+			image:     "k0s:v1.36.4-k0s.0",
+			wantError: "spec.image: v1.36.4-k0s.0 is not a build of v1.36.3",
+		},
 		"TagOfNothing": {version: "v1.36.3", image: "k0s:latest", wantError: "spec.image"},
 		"BadVersion":   {version: "latest", wantError: "spec.version"},
 	}

@@ -8,13 +8,13 @@ package hosted
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -172,15 +172,13 @@ func verdictOf(reason string) Verdict {
 
 // happened is the last time of an event, whichever of the two event interfaces wrote it.
 func happened(event *corev1.Event) time.Time {
-	times := []metav1.Time{event.LastTimestamp, metav1.NewTime(event.EventTime.Time), event.CreationTimestamp}
+	times := []time.Time{event.LastTimestamp.Time, event.EventTime.Time}
 	if event.Series != nil {
-		times = append(times, metav1.NewTime(event.Series.LastObservedTime.Time))
+		times = append(times, event.Series.LastObservedTime.Time)
 	}
-	var last time.Time
-	for _, t := range times {
-		if t.After(last) {
-			last = t.Time
-		}
+	last := slices.MaxFunc(times, time.Time.Compare)
+	if last.IsZero() {
+		return event.CreationTimestamp.Time
 	}
 	return last
 }

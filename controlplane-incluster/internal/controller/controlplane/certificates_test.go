@@ -51,7 +51,10 @@ func TestCertificatesAreCreatedOnce(t *testing.T) {
 		assert.Equal(t, clusterv1.ClusterSecretType, secret.Type)
 		assert.Equal(t, w.cluster.Name, secret.Labels[clusterv1.ClusterNameLabel])
 		assert.True(t, metav1.IsControlledBy(secret, w.controlPlane))
-		assert.NoError(t, pki.Verify(purpose, pki.Pair{Cert: secret.Data["tls.crt"], Key: secret.Data["tls.key"]}, w.clock.Now()))
+		assert.NoError(
+			t,
+			pki.Verify(purpose, pki.Pair{Cert: secret.Data["tls.crt"], Key: secret.Data["tls.key"]}, w.clock.Now()),
+		)
 	}
 	w.step(9 * 365 * 24 * time.Hour)
 	w.reconcile()
@@ -82,8 +85,12 @@ func TestSuppliedCertificatesAreChecked(t *testing.T) {
 		pair    pki.Pair
 		want    []string
 	}{
-		"OtherKey": {pki.KubernetesCA, pki.Pair{Cert: good.Cert, Key: other.Key}, []string{"tiger-ca", "tls.crt", "both halves of one pair"}},
-		"NoKey":    {pki.KubernetesCA, pki.Pair{Cert: good.Cert}, []string{"tiger-ca", "tls.key"}},
+		"OtherKey": {
+			pki.KubernetesCA,
+			pki.Pair{Cert: good.Cert, Key: other.Key},
+			[]string{"tiger-ca", "tls.crt", "both halves of one pair"},
+		},
+		"NoKey": {pki.KubernetesCA, pki.Pair{Cert: good.Cert}, []string{"tiger-ca", "tls.key"}},
 		"Expired": {
 			pki.KubernetesCA, newPair(t, pki.KubernetesCA, testenv.Now.Add(-11*365*24*time.Hour)),
 			[]string{"tiger-ca", "expired"},

@@ -80,7 +80,11 @@ func TestNodePort(t *testing.T) { //nolint:paralleltest // Nodes belong to no na
 	w.hosted.up()
 	w.reconcile()
 	w.reconcile()
-	assert.Equal(t, clusterv1.APIEndpoint{Host: "10.211.0.11", Port: ports[0].NodePort}, w.controlPlane.Spec.ControlPlaneEndpoint)
+	assert.Equal(
+		t,
+		clusterv1.APIEndpoint{Host: "10.211.0.11", Port: ports[0].NodePort},
+		w.controlPlane.Spec.ControlPlaneEndpoint,
+	)
 	w.is(controlplanev1.AvailableCondition, metav1.ConditionTrue)
 
 	w.setReady(second, corev1.ConditionFalse)

@@ -206,7 +206,11 @@ func TestEventsArrive(t *testing.T) {
 	w.becomes(controlplanev1.DeletingCondition, metav1.ConditionTrue, 15*time.Second)
 	require.NoError(t, env.Client.Delete(t.Context(), machine))
 	require.Eventually(t, func() bool {
-		err := env.Client.Get(t.Context(), client.ObjectKeyFromObject(w.controlPlane), &controlplanev1.K0smotronControlPlane{})
+		err := env.Client.Get(
+			t.Context(),
+			client.ObjectKeyFromObject(w.controlPlane),
+			&controlplanev1.K0smotronControlPlane{},
+		)
 		return client.IgnoreNotFound(err) == nil && err != nil
 	}, 15*time.Second, 20*time.Millisecond)
 }

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/app"
+)
+
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	from, to := t.TempDir(), filepath.Join(t.TempDir(), "to")
+	require.NoError(t, os.WriteFile(filepath.Join(from, "k0s.yaml"), []byte("spec: {}"), 0o400))
+	require.NoError(t, app.Main(t.Context(), []string{"place", "--from=" + from, "--to=" + to}))
+	content, err := os.ReadFile(filepath.Join(to, "k0s.yaml"))
+	require.NoError(t, err)
+	assert.Equal(t, "spec: {}", string(content))
+}
+
+func TestArguments(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		args []string
+		want string
+	}{
+		"PlaceWithoutFolders": {args: []string{"place"}, want: "--from and --to"},
+		"PlaceUnknownFlag":    {args: []string{"place", "--nonsense"}, want: "nonsense"},
+		"UnknownFlag":         {args: []string{"--nonsense"}, want: "nonsense"},
+		"Help":                {args: []string{"--help"}},
+		"PlaceHelp":           {args: []string{"place", "--help"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := app.Main(t.Context(), tc.args)
+			if tc.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
+}
+
+// TestProviderIsThatOfItsManifests: what the manager checks at its start is what the release installs.
+func TestProviderIsThatOfItsManifests(t *testing.T) {
+	t.Parallel()
+	scheme, err := app.Scheme()
+	require.NoError(t, err)
+	provider := app.Provider(scheme)
+	var kustomization struct {
+		Namespace string `json:"namespace"`
+		Labels    []struct {
+			Pairs map[string]string `json:"pairs"`
+		} `json:"labels"`
+	}
+	read(t, "config/default/kustomization.yaml", &kustomization)
+	assert.Equal(t, provider.Name, kustomization.Namespace)
+	assert.Equal(t, provider.Label, kustomization.Labels[0].Pairs["cluster.x-k8s.io/provider"])
+
+	files, err := filepath.Glob("../../config/crd/bases/*.yaml")
+	require.NoError(t, err)
+	require.Len(t, files, len(provider.CRDs))
+	for _, crd := range provider.CRDs {
+		var installed struct {
+			Metadata struct {
+				Labels map[string]string `json:"labels"`
+			} `json:"metadata"`
+			Spec struct {
+				Versions []struct {
+					Name   string `json:"name"`
+					Served bool   `json:"served"`
+				} `json:"versions"`
+			} `json:"spec"`
+		}
+		group, plural := "controlplane.cluster.x-k8s.io", crd.Name[:len(crd.Name)-len(".controlplane.cluster.x-k8s.io")]
+		read(t, "config/crd/bases/"+group+"_"+plural+".yaml", &installed)
+		require.Len(t, installed.Spec.Versions, 1)
+		assert.Equal(t, crd.Versions, []string{installed.Spec.Versions[0].Name})
+		assert.Equal(t, "v1beta2", installed.Metadata.Labels["cluster.x-k8s.io/v1beta2"], "the contract")
+	}
+}
+
+// TestDeployment: the manager can find its own image, and its arguments are ones it knows.
+func TestDeployment(t *testing.T) {
+	t.Parallel()
+	var deployment appsv1.Deployment
+	read(t, "config/manager/manager.yaml", &deployment)
+	container := deployment.Spec.Template.Spec.Containers[0]
+	assert.Equal(t, "manager", container.Name)
+	env := map[string]string{}
+	for _, variable := range container.Env {
+		env[variable.Name] = variable.ValueFrom.FieldRef.FieldPath
+	}
+	assert.Equal(t, map[string]string{"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace"}, env)
+	assert.True(t, *deployment.Spec.Template.Spec.SecurityContext.RunAsNonRoot)
+	assert.False(t, *container.SecurityContext.AllowPrivilegeEscalation)
+}
+
+func read(t *testing.T, path string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../..", path))
+	require.NoError(t, err)
+	require.NoError(t, yaml.Unmarshal(text, into))
+}
