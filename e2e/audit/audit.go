@@ -109,7 +109,10 @@ func Of(namespace string, requests []Request) []Request {
 
 // About are the requests for one object and what is named after it, and those for no single object.
 func About(name string, requests []Request) []Request {
-	return keep(requests, func(r Request) bool { return r.Name == "" || r.Name == name || strings.HasPrefix(r.Name, name+"-") })
+	return keep(
+		requests,
+		func(r Request) bool { return r.Name == "" || r.Name == name || strings.HasPrefix(r.Name, name+"-") },
+	)
 }
 
 // Writes are the requests that change something, but for leases and the reviews of scrapes.

@@ -15,8 +15,15 @@ import (
 const ours = "system:serviceaccount:ours:manager"
 
 func line(second int, stage, user, verb, resource string) string {
-	return fmt.Sprintf(`{"stage":%q,"verb":%q,"user":{"username":%q},"objectRef":{"resource":%q,"namespace":"n","name":"o"},`+
-		`"responseStatus":{"code":200},"requestReceivedTimestamp":"2026-01-01T00:00:%02d.5Z"}`+"\n", stage, verb, user, resource, second)
+	return fmt.Sprintf(
+		`{"stage":%q,"verb":%q,"user":{"username":%q},"objectRef":{"resource":%q,"namespace":"n","name":"o"},`+
+			`"responseStatus":{"code":200},"requestReceivedTimestamp":"2026-01-01T00:00:%02d.5Z"}`+"\n",
+		stage,
+		verb,
+		user,
+		resource,
+		second,
+	)
 }
 
 func TestRead(t *testing.T) {

@@ -116,7 +116,18 @@ func (b *benchmark) kubeconfig(ctx context.Context, name string) (*rest.Config, 
 }
 
 func (b *benchmark) secret(ctx context.Context, name, path string) (string, error) {
-	encoded, err := mgmt.Kubectl(ctx, b.paths, "-n", namespace, "get", "secret", name, "--ignore-not-found", "-o", "jsonpath="+path)
+	encoded, err := mgmt.Kubectl(
+		ctx,
+		b.paths,
+		"-n",
+		namespace,
+		"get",
+		"secret",
+		name,
+		"--ignore-not-found",
+		"-o",
+		"jsonpath="+path,
+	)
 	if err != nil {
 		return "", err
 	}

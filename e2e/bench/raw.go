@@ -95,10 +95,27 @@ func (b *benchmark) runRaw(ctx context.Context, dir string) (time.Duration, erro
 		return 0, fmt.Errorf("opening the log of k0s: %w", err)
 	}
 	defer log.Close()
-	cmd := exec.CommandContext(ctx, "nsenter", "--net=/run/netns/"+segment().Netns, "unshare", "--mount", "--pid", "--fork",
-		"--kill-child", "--mount-proc", "sh", "-c", `mount -t tmpfs none /run && exec "$@"`, "sh",
-		b.binary.Path, "controller", "--data-dir="+dir, "--config="+filepath.Join(dir, "k0s.yaml"),
-		"--enable-dynamic-config", "--disable-components=autopilot,control-api,metrics-server,update-prober")
+	cmd := exec.CommandContext(
+		ctx,
+		"nsenter",
+		"--net=/run/netns/"+segment().Netns,
+		"unshare",
+		"--mount",
+		"--pid",
+		"--fork",
+		"--kill-child",
+		"--mount-proc",
+		"sh",
+		"-c",
+		`mount -t tmpfs none /run && exec "$@"`,
+		"sh",
+		b.binary.Path,
+		"controller",
+		"--data-dir="+dir,
+		"--config="+filepath.Join(dir, "k0s.yaml"),
+		"--enable-dynamic-config",
+		"--disable-components=autopilot,control-api,metrics-server,update-prober",
+	)
 	cmd.Stdout, cmd.Stderr, cmd.Env = log, log, append(os.Environ(), "PATH="+programPath(b.paths))
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
@@ -118,7 +135,12 @@ func (b *benchmark) runRaw(ctx context.Context, dir string) (time.Duration, erro
 func readyAlone(ctx context.Context, dir string) error {
 	pki := filepath.Join(dir, "pki")
 	config := &rest.Config{Host: "https://" + segment().Address + ":6443", TLSClientConfig: rest.TLSClientConfig{
-		CAFile: filepath.Join(pki, "ca.crt"), CertFile: filepath.Join(pki, "admin.crt"), KeyFile: filepath.Join(pki, "admin.key"),
+		CAFile: filepath.Join(
+			pki,
+			"ca.crt",
+		),
+		CertFile: filepath.Join(pki, "admin.crt"),
+		KeyFile:  filepath.Join(pki, "admin.key"),
 	}}
 	for {
 		_, err := os.Stat(filepath.Join(pki, "admin.conf"))

@@ -122,7 +122,11 @@ func (c Cluster) delete(t *testing.T) {
 // Works waits until the cluster is available with its workers, and prints how it gets there.
 func (c Cluster) Works(t *testing.T, within time.Duration) {
 	t.Helper()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), within, fmt.Errorf("cluster %s was not ready within %s", c.Name, within))
+	ctx, cancel := context.WithTimeoutCause(
+		t.Context(),
+		within,
+		fmt.Errorf("cluster %s was not ready within %s", c.Name, within),
+	)
 	defer cancel()
 	reader := named{c.lab.Client, c.Name}
 	_, err := progress.New(os.Stdout, clock.RealClock{}).Follow(ctx, reader, Namespace, progress.Goals())
@@ -132,7 +136,10 @@ func (c Cluster) Works(t *testing.T, within time.Duration) {
 // Kubectl runs kubectl against the management cluster, in the scenarios' namespace.
 func (l *Lab) Kubectl(t *testing.T, args ...string) string {
 	t.Helper()
-	output, err := mgmt.Kubectl(context.WithoutCancel(t.Context()), l.Paths, append([]string{"--namespace", Namespace}, args...)...)
+	output, err := mgmt.Kubectl(
+		context.WithoutCancel(t.Context()),
+		l.Paths,
+		append([]string{"--namespace", Namespace}, args...)...)
 	require.NoError(t, err)
 	return output
 }

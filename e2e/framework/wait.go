@@ -61,7 +61,16 @@ func (c Cluster) Becomes(t *testing.T, want Condition, within time.Duration) tim
 		}
 		return nil
 	})
-	t.Logf("%s/%s %s=%s after %.1f s: %s %s", want.Kind, want.Name, want.Type, want.Status, took.Seconds(), last.Reason, last.Message)
+	t.Logf(
+		"%s/%s %s=%s after %.1f s: %s %s",
+		want.Kind,
+		want.Name,
+		want.Type,
+		want.Status,
+		took.Seconds(),
+		last.Reason,
+		last.Message,
+	)
 	return took
 }
 

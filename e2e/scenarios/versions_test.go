@@ -25,7 +25,11 @@ func TestMachineVersionWithBuildNumber(t *testing.T) {
 		return wanted(len(cluster.List(t, "Machine")) == 1, "there is no Machine yet")
 	})
 	machine := cluster.List(t, "Machine")[0].GetName()
-	cluster.Becomes(t, framework.Condition{Kind: "Machine", Name: machine, Type: "NodeReady", Status: "True"}, 4*time.Minute)
+	cluster.Becomes(
+		t,
+		framework.Condition{Kind: "Machine", Name: machine, Type: "NodeReady", Status: "True"},
+		4*time.Minute,
+	)
 
 	cluster.Becomes(t, framework.Condition{Kind: "Machine", Name: machine, Type: "UpToDate", Status: "False"}, time.Minute)
 	cluster.Becomes(t, framework.Condition{

@@ -31,7 +31,16 @@ func Kinds() []Kind {
 	}
 	cluster := of("", "v1beta2", "Cluster",
 		"InfrastructureReady", "ControlPlaneInitialized", "ControlPlaneAvailable", "WorkersAvailable", "Available")
-	machine := of("", "v1beta2", "Machine", "BootstrapConfigReady", "InfrastructureReady", "NodeReady", "UpToDate", "Available")
+	machine := of(
+		"",
+		"v1beta2",
+		"Machine",
+		"BootstrapConfigReady",
+		"InfrastructureReady",
+		"NodeReady",
+		"UpToDate",
+		"Available",
+	)
 	deployment := of("", "v1beta2", "MachineDeployment", "MachinesUpToDate", "RollingOut", "Available")
 	for _, kind := range []*Kind{&cluster, &machine, &deployment} {
 		kind.Group = "cluster.x-k8s.io"

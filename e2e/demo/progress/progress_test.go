@@ -55,7 +55,12 @@ func TestSayTellsOnlyWhatIsNew(t *testing.T) {
 
 func TestFollow(t *testing.T) {
 	t.Parallel()
-	goal := Goal{GroupVersionKind: Kinds()[3].GroupVersionKind, Phase: "node ready", Condition: "NodeReady", Status: "True"}
+	goal := Goal{
+		GroupVersionKind: Kinds()[3].GroupVersionKind,
+		Phase:            "node ready",
+		Condition:        "NodeReady",
+		Status:           "True",
+	}
 	for name, test := range map[string]struct {
 		objects []runtime.Object
 		failure string

@@ -76,7 +76,11 @@ func (t Tour) nodes(ctx context.Context) error { return t.kubectl(ctx, "get", "n
 func (t Tour) runPod(ctx context.Context) error {
 	manifest := strings.ReplaceAll(hello, "{image}", HelloImage)
 	kubectl := []string{"--kubeconfig", t.Kubeconfig()}
-	err := command.Feed(ctx, strings.NewReader(manifest), t.Paths.Kubernetes("kubectl"), append(kubectl, "apply", "-f", "-")...)
+	err := command.Feed(
+		ctx,
+		strings.NewReader(manifest),
+		t.Paths.Kubernetes("kubectl"),
+		append(kubectl, "apply", "-f", "-")...)
 	if err != nil {
 		return err
 	}

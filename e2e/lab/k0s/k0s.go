@@ -71,5 +71,8 @@ func standIn(ctx context.Context, p layout.Paths) (Binary, error) {
 	if err != nil {
 		return Binary{}, fmt.Errorf("building the stand-in for k0s: %w", err)
 	}
-	return Binary{Path: path, Origin: "the lab's stand-in for k0s: neither " + Variable + " nor the internet is there"}, nil
+	return Binary{
+		Path:   path,
+		Origin: "the lab's stand-in for k0s: neither " + Variable + " nor the internet is there",
+	}, nil
 }

@@ -6,7 +6,6 @@ package main
 
 import (
 	"github.com/coredns/coredns/coremain"
-
 	// Plugins register themselves; their order is CoreDNS's own, not that of this list.
 	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/cache"
