@@ -134,4 +134,4 @@ lab-bench: lab-check programs dist ## Measure how long a hosted control plane ta
 
 .PHONY: e2e
 e2e: lab-check programs dist ## Run the scenarios in the lab.
-	@$(STEP) "scenarios" sh -c 'cd e2e && go test -tags e2e -count=1 -timeout 60m -v ./scenarios/...'
+	@$(STEP) "scenarios" sh -c 'cd e2e && go test -tags e2e -count=1 -p 1 -timeout 60m -v ./scenarios/...'

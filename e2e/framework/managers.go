@@ -22,7 +22,7 @@ const namespaceFile = "root/var/run/secrets/kubernetes.io/serviceaccount/namespa
 // container again.
 func KillManager(t *testing.T, namespace string) {
 	t.Helper()
-	Eventually(t, time.Minute, func() error {
+	Eventually(t, 3*time.Minute, func() error {
 		processes, err := processesOf(namespace)
 		if err != nil {
 			return err
