@@ -22,12 +22,14 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-incluster/api/v1beta2"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/controller/controlplane"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/defaults"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/desired"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/hosted"
+	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/metrics"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/place"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/webhook"
 	"github.com/k0smotron/k0smotron/shared/apply"
@@ -156,6 +158,9 @@ func (o *Options) setup(ctx context.Context, mgr ctrl.Manager) error {
 	}
 	if err := webhook.SetupWithManager(mgr); err != nil {
 		return err
+	}
+	if err := ctrlmetrics.Registry.Register(metrics.NewCollector(ctx, mgr.GetClient())); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
 	}
 	realClock := clock.RealClock{}
 	pool := workload.NewPool(workload.DirectOptions{
