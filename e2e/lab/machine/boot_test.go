@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/k0smotron/k0smotron/e2e/lab/command"
 	"github.com/k0smotron/k0smotron/e2e/lab/layout"
 	"github.com/k0smotron/k0smotron/e2e/lab/machine"
 	"github.com/k0smotron/k0smotron/e2e/lab/network"
@@ -84,6 +85,15 @@ func TestLife(t *testing.T) {
 	require.NoError(t, host.Destroy(ctx, name))
 	require.NoError(t, host.Destroy(ctx, name), "destroying what is not there")
 	assert.NoDirExists(t, filepath.Join(config.State, name))
+}
+
+// TestLifeWithCgroupV2 does the same where a host with cgroup v1 looks like one that has only version 2.
+func TestLifeWithCgroupV2(t *testing.T) {
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
+		t.Skip("TestLife has done it: this host has cgroup v2 alone")
+	}
+	const asV2 = `umount -l /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$0" -test.run '^TestLife$'`
+	require.NoError(t, command.Run(t.Context(), "unshare", "--mount", "--propagation", "private", "sh", "-c", asV2, os.Args[0]))
 }
 
 func labConfig(t *testing.T) machine.Config {

@@ -3,8 +3,9 @@
 #
 # Boots one machine and becomes its supervisor (systemd-nspawn).
 #
-# First it enters the machine's cgroups, then it runs itself again in a mount and a cgroup namespace of its own:
-# the overlay and the cgroup mounts are made there and so vanish with the machine, whatever kills it.
+# First it enters the machine's cgroups, then it runs itself again in a mount namespace of its own: the overlay and the
+# cgroup mounts are made there and so vanish with the machine, whatever kills it. On a cgroup v1 host it also gets a
+# cgroup namespace, in which the machine's cgroups are the root of those mounts.
 #
 # LOWER UPPER WORK   the overlay: shared root file system, this machine's changes, scratch
 # ROOT               where the overlay is mounted
@@ -18,7 +19,8 @@ if [ -z "${ENTERED:-}" ]; then
     for procs in $ENTER; do
         echo $$ > "$procs"
     done
-    ENTERED=1 exec unshare --mount --cgroup --propagation private -- sh "$0" "$@"
+    export ENTERED=1
+    exec unshare --mount ${HIERARCHIES:+--cgroup} --propagation private -- sh "$0" "$@"
 fi
 
 mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$UPPER,workdir=$WORK" "$ROOT"
