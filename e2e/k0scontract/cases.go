@@ -50,7 +50,7 @@ func rules() []rule {
 			},
 			CaseControllerRuns,
 		},
-		{KindFile, []string{"join-token 0600", "kubelet.conf"}, CaseWorkerJoins},
+		{KindFile, []string{"join-token 0600 root:root", "kubelet.conf"}, CaseWorkerJoins},
 		{KindFile, []string{
 			"k0s.yaml", "authentication.yaml", "pki/ca.crt", "pki/ca.key", "pki/front-proxy-ca.crt", "pki/front-proxy-ca.key",
 			"pki/sa.pub", "pki/sa.key", "pki/etcd-ca.crt", "pki/apiserver-etcd-client.crt", "pki/apiserver-etcd-client.key",

@@ -20,12 +20,10 @@ import (
 	"github.com/k0smotron/k0smotron/shared/pki"
 )
 
-// brief is enough for a command that only has to look at its input.
-const brief = 30 * time.Second
-
 func TestChecks(t *testing.T) {
 	n := newNode(t, "checks", nil, nil)
-	runCase(t, CaseFlagsAreChecked, func(t *testing.T) {
+	ran(CaseFlagsAreChecked)
+	t.Run(string(CaseFlagsAreChecked), func(t *testing.T) {
 		for _, arguments := range [][]string{
 			{"controller", "--bogus"},
 			{"controller", "--disable-components=bogus"},
@@ -35,11 +33,12 @@ func TestChecks(t *testing.T) {
 			{"bogus"},
 			{"controller", "--config=/missing.yaml"},
 		} {
-			code, output := n.exitCode(t, brief, append([]string{"k0s"}, arguments...)...)
+			code, output := n.exitCode(t, append([]string{"k0s"}, arguments...)...)
 			assert.Equal(t, 1, code, "k0s %v: %s", arguments, output)
 		}
 	})
-	runCase(t, CaseConfigIsChecked, func(t *testing.T) {
+	ran(CaseConfigIsChecked)
+	t.Run(string(CaseConfigIsChecked), func(t *testing.T) {
 		for name, hosted := range goldenHosted(t) {
 			golden := hosted.Config[configFile]
 			assert.Zero(t, n.validate(t, golden), name)
@@ -58,7 +57,7 @@ func TestChecks(t *testing.T) {
 func (n *node) validate(t *testing.T, content string) int {
 	t.Helper()
 	n.write(t, "etc/k0s/k0s.yaml", content, 0o600)
-	code, _ := n.exitCode(t, brief, "k0s", "config", "validate", "--config=/etc/k0s/k0s.yaml")
+	code, _ := n.exitCode(t, "k0s", "config", "validate", "--config=/etc/k0s/k0s.yaml")
 	return code
 }
 
@@ -89,7 +88,7 @@ func TestWorkerInstalls(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ran(CaseWorkerInstalls)
 			n := newNode(t, "worker", nil, nil)
-			code, output := n.exitCode(t, brief, append([]string{"k0s"}, user.Arguments...)...)
+			code, output := n.exitCode(t, append([]string{"k0s"}, user.Arguments...)...)
 			require.Zero(t, code, output)
 			unit := n.read(t, path.Join("/etc/systemd/system", user.Parameters["unit"]))
 			_, flags := splitCommand(user.Arguments)
@@ -105,9 +104,9 @@ func TestWorkerInstalls(t *testing.T) {
 			for _, line := range []string{"Restart=always", "KillMode=process"} {
 				assert.Contains(t, unit, line)
 			}
-			code, output = n.exitCode(t, brief, append([]string{"k0s"}, user.Arguments...)...)
+			code, output = n.exitCode(t, append([]string{"k0s"}, user.Arguments...)...)
 			assert.Zero(t, code, "with --force a second time succeeds: %s", output)
-			code, _ = n.exitCode(t, brief, "k0s", "install", "worker")
+			code, _ = n.exitCode(t, "k0s", "install", "worker")
 			assert.Equal(t, 1, code, "without --force a second time fails")
 		})
 	}
@@ -120,7 +119,8 @@ func TestWorkerJoins(t *testing.T) {
 	user := goldenUserData(t)["minimal"]
 	c := prepareControlPlane(t, hosted)
 	c.startK0s(t)
-	runCase(t, CaseWorkerJoins, func(t *testing.T) {
+	ran(CaseWorkerJoins)
+	t.Run(string(CaseWorkerJoins), func(t *testing.T) {
 		for name, content := range map[string]string{
 			"of a controller": c.token(t, jointoken.Controller), "broken": "%", "empty": "",
 		} {
@@ -128,7 +128,6 @@ func TestWorkerJoins(t *testing.T) {
 			w.write(t, "etc/k0s/join-token", content, 0o600)
 			code, output := w.exitCode(
 				t,
-				brief,
 				"k0s",
 				"worker",
 				"--ignore-pre-flight-checks",

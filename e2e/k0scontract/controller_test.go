@@ -21,9 +21,6 @@ import (
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/yaml"
 
 	"github.com/k0smotron/k0smotron/shared/pki"
 )
@@ -63,6 +60,7 @@ func TestController(t *testing.T) {
 }
 
 func (c *controlPlane) caseControllerRuns(t *testing.T) {
+	t.Helper()
 	container := c.hosted.container()
 	for _, port := range container.Ports {
 		connection, err := c.dial(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(int(port.ContainerPort)))
@@ -88,6 +86,7 @@ func (c *controlPlane) caseControllerRuns(t *testing.T) {
 }
 
 func (c *controlPlane) caseProbesAnswer(t *testing.T) {
+	t.Helper()
 	container := c.hosted.container()
 	anonymous := c.client(asAnonymous)
 	readiness := container.ReadinessProbe
@@ -113,6 +112,7 @@ func (c *controlPlane) caseProbesAnswer(t *testing.T) {
 }
 
 func (c *controlPlane) caseConfigTakesPlace(t *testing.T) {
+	t.Helper()
 	spec := c.config.Spec
 	apiServer := c.commandLine(t.Context(), "kube-apiserver")
 	etcd := spec.Storage.Etcd.ExternalCluster
@@ -148,6 +148,7 @@ func (c *controlPlane) caseConfigTakesPlace(t *testing.T) {
 
 // checkWorkersView looks at what the configuration means for workers and their pods.
 func (c *controlPlane) checkWorkersView(t *testing.T) {
+	t.Helper()
 	spec, kube := c.config.Spec, c.kube(t)
 	var kubelet string
 	require.Eventually(t, func() bool {
@@ -190,6 +191,7 @@ func (c *controlPlane) checkWorkersView(t *testing.T) {
 }
 
 func (c *controlPlane) caseDisabled(t *testing.T) {
+	t.Helper()
 	kube := c.kube(t)
 	for _, argument := range c.hosted.Arguments() {
 		components, found := strings.CutPrefix(argument, "--disable-components=")
@@ -217,6 +219,7 @@ func (c *controlPlane) caseDisabled(t *testing.T) {
 }
 
 func (c *controlPlane) caseFilesAreUsed(t *testing.T) {
+	t.Helper()
 	assert.Equal(t, "kubernetes-ca", c.certificate(t, "server.crt").Issuer.CommonName)
 	authority, err := c.kube(t).
 		CoreV1().
@@ -252,76 +255,8 @@ func (c *controlPlane) caseFilesAreUsed(t *testing.T) {
 	}
 }
 
-var clusterConfigs = schema.GroupVersionResource{
-	Group:    "k0s.k0sproject.io",
-	Version:  "v1beta1",
-	Resource: "clusterconfigs",
-}
-
-func (c *controlPlane) caseClusterWide(t *testing.T) {
-	var content map[string]any
-	require.NoError(t, yaml.Unmarshal([]byte(c.hosted.Config[clusterWideFile]), &content))
-	objects := c.dynamic(t).Resource(clusterConfigs).Namespace("kube-system")
-	options := metav1.ApplyOptions{FieldManager: "k0smotron-controlplane-incluster", Force: true}
-	before := c.commandLine(t.Context(), "kube-apiserver")
-	require.Eventually(
-		t,
-		func() bool { _, err := objects.Get(t.Context(), "k0s", metav1.GetOptions{}); return err == nil },
-		patience,
-		time.Second,
-		"k0s makes the object",
-	)
-
-	applied, err := objects.Apply(t.Context(), "k0s", &unstructured.Unstructured{Object: content}, options)
-	require.NoError(t, err)
-	// A second write makes sure that k0s has something to judge, whatever it had put there itself.
-	changed := applied.DeepCopy()
-	unstructured.RemoveNestedField(changed.Object, "metadata")
-	changed.SetName("k0s")
-	changed.SetNamespace("kube-system")
-	changed.Object["spec"] = content["spec"]
-	require.NoError(
-		t,
-		unstructured.SetNestedField(changed.Object, "25", "spec", "controllerManager", "extraArgs", "node-cidr-mask-size"),
-	)
-	applied, err = objects.Apply(t.Context(), "k0s", changed, options)
-	require.NoError(t, err)
-	require.Eventually(t, func() bool { return c.verdict(t, applied.GetResourceVersion()) == "SuccessfulReconcile" },
-		patience, time.Second, "k0s tells its verdict in an Event")
-	require.Eventually(t, func() bool {
-		return strings.Contains(c.commandLine(t.Context(), "kube-controller-manager"), "--node-cidr-mask-size=25\n")
-	}, patience, time.Second, "flags of the controller manager follow")
-	assert.Equal(t, before, c.commandLine(t.Context(), "kube-apiserver"))
-
-	if disabled, _, _ := unstructured.NestedBool(content, "spec", "network", "kubeProxy", "disabled"); disabled {
-		require.Eventually(t, func() bool {
-			_, err := c.kube(t).AppsV1().DaemonSets("kube-system").Get(t.Context(), "kube-proxy", metav1.GetOptions{})
-			return apierrors.IsNotFound(err)
-		}, patience, time.Second, "kube-proxy goes when it is disabled")
-	}
-	unknown := changed.DeepCopy()
-	require.NoError(t, unstructured.SetNestedField(unknown.Object, "x", "spec", "network", "bogus"))
-	_, err = objects.Apply(t.Context(), "k0s", unknown, options)
-	require.Error(t, err, "server-side apply refuses what the definition does not know")
-}
-
-func (c *controlPlane) verdict(t *testing.T, resourceVersion string) string {
-	t.Helper()
-	events, err := c.kube(t).CoreV1().Events("kube-system").List(t.Context(), metav1.ListOptions{
-		FieldSelector: "involvedObject.kind=ClusterConfig,involvedObject.name=k0s",
-	})
-	if err != nil {
-		return err.Error()
-	}
-	for _, event := range events.Items {
-		if event.InvolvedObject.ResourceVersion == resourceVersion && event.ReportingController == "k0s-controller" {
-			return event.Reason
-		}
-	}
-	return ""
-}
-
 func (c *controlPlane) caseRestartRenews(t *testing.T) {
+	t.Helper()
 	before := c.serials(t)
 	require.Zero(t, c.k0s.stop(t), "exit code of a controller that was asked to stop")
 	for _, program := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "konnectivity-server"} {
@@ -349,6 +284,7 @@ func (c *controlPlane) caseRestartRenews(t *testing.T) {
 }
 
 func (c *controlPlane) caseKineIsStarted(t *testing.T) {
+	t.Helper()
 	c.write(t, "bin/kine", "#!/bin/sh\nprintf '%s\\n' \"$@\" >/tmp/kine.arguments\nexec sleep 600\n", 0o755)
 	container := c.hosted.container()
 	k0s := c.start(t, "k0s", append(restrictions(t, container), append([]string{"k0s"}, c.hosted.Arguments()...)...)...)

@@ -255,8 +255,8 @@ func (c *controlPlane) client(who identity) *http.Client {
 }
 
 // status is the HTTP status of a path of the API server, 0 when it does not answer.
-func (c *controlPlane) status(client *http.Client, path string) int {
-	answer, err := client.Get(c.url() + path)
+func (c *controlPlane) status(client *http.Client, at string) int {
+	answer, err := client.Get(c.url() + at)
 	if err != nil {
 		return 0
 	}

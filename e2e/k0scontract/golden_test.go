@@ -81,7 +81,7 @@ func TestUserDataFacts(t *testing.T) {
 		{Kind: k0scontract.KindUnit, Name: "k0sworker.service"},
 		{Kind: k0scontract.KindFile, Name: "kubelet.conf"},
 		{Kind: k0scontract.KindFlag, Name: "install worker --token-file"},
-		{Kind: k0scontract.KindFile, Name: "join-token 0600"},
+		{Kind: k0scontract.KindFile, Name: "join-token 0600 root:root"},
 	}, parsed.Facts())
 }
 

@@ -3,6 +3,7 @@
 package k0scontract
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"path"
@@ -36,6 +37,7 @@ type UserData struct {
 type File struct {
 	Content string
 	Mode    fs.FileMode
+	Owner   string
 }
 
 // ParseUserData reads cloud-config.
@@ -45,6 +47,7 @@ func ParseUserData(data []byte) (UserData, error) {
 			Path        string `json:"path"`
 			Content     string `json:"content"`
 			Permissions string `json:"permissions"`
+			Owner       string `json:"owner"`
 		} `json:"write_files"`
 	}
 	if err := yaml.Unmarshal(data, &config); err != nil {
@@ -56,7 +59,8 @@ func ParseUserData(data []byte) (UserData, error) {
 		if err != nil {
 			return UserData{}, fmt.Errorf("reading permissions of %s: %w", file.Path, err)
 		}
-		parsed.Files[file.Path] = File{Content: file.Content, Mode: fs.FileMode(mode)}
+		owner := cmp.Or(file.Owner, "root:root") // what cloud-init does by itself
+		parsed.Files[file.Path] = File{Content: file.Content, Mode: fs.FileMode(mode), Owner: owner}
 	}
 	arguments, found := parsed.Files[argumentsPath]
 	if !found {
@@ -82,8 +86,8 @@ func (u UserData) Facts() []Fact {
 		facts = append(facts, Fact{KindFlag, command + " " + flagName(flag)})
 	}
 	token := u.Parameters["token_file"]
-	facts = append(facts, Fact{KindFile, fmt.Sprintf("%s %04o", path.Base(token), u.Files[token].Mode)})
-	return facts
+	file := u.Files[token]
+	return append(facts, Fact{KindFile, fmt.Sprintf("%s %04o %s", path.Base(token), file.Mode, file.Owner)})
 }
 
 // splitCommand parts the words of a command from its flags.

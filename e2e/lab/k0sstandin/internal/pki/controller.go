@@ -42,10 +42,19 @@ type Controller struct {
 	Hosts  []string
 }
 
+// leaf is a certificate of the controller, and the kubeconfig that is made of it, if any.
 type leaf struct {
-	Request
-	kubeconfig     string
-	kubeconfigMode fs.FileMode
+	name, commonName, organization string
+	user                           string
+	kubeconfig                     string
+	kubeconfigMode                 fs.FileMode
+	hosts                          []string
+}
+
+func (l leaf) request() Request {
+	return Request{
+		Name: l.name, CommonName: l.commonName, Organization: l.organization, Hosts: l.hosts, Owner: UID(l.user),
+	}
 }
 
 // EnsureController issues everything a controller needs besides etcd's own certificates.
@@ -69,81 +78,33 @@ func (s Store) EnsureController(c Controller) error {
 		_, err := s.EnsureLeaf(frontProxy, Request{Name: name, CommonName: name, Organization: name, Owner: apiServer})
 		return err
 	})
-	for _, leaf := range c.leaves(apiServer) {
+	for _, leaf := range c.leaves() {
 		group.Go(func() error { return s.ensureWithKubeconfig(cluster, leaf, c.Server) })
 	}
 	return errors.Join(group.Wait(), os.Chown(s.Path("ca.key"), apiServer, -1))
 }
 
-func (c Controller) leaves(apiServer int) []leaf {
-	const masters = "system:masters"
+func (c Controller) leaves() []leaf {
+	const (
+		masters   = "system:masters"
+		manager   = "system:kube-controller-manager"
+		scheduler = "system:kube-scheduler"
+		client    = "apiserver-kubelet-client"
+	)
 	return []leaf{
-		{
-			Request:        Request{Name: "admin", CommonName: "kubernetes-admin", Organization: masters},
-			kubeconfig:     "admin.conf",
-			kubeconfigMode: OwnerMode,
-		},
-		{
-			Request: Request{
-				Name:         "konnectivity",
-				CommonName:   "kubernetes-konnectivity",
-				Organization: masters,
-				Owner:        UID(UserKonnectivity),
-			},
-			kubeconfig:     "konnectivity.conf",
-			kubeconfigMode: KeyMode,
-		},
-		{
-			Request: Request{
-				Name:         "ccm",
-				CommonName:   "system:kube-controller-manager",
-				Organization: "system:kube-controller-manager",
-				Owner:        apiServer,
-			},
-			kubeconfig:     "ccm.conf",
-			kubeconfigMode: OwnerMode,
-		},
-		{
-			Request: Request{
-				Name:         "scheduler",
-				CommonName:   "system:kube-scheduler",
-				Organization: "system:kube-scheduler",
-				Owner:        UID(UserScheduler),
-			},
-			kubeconfig:     "scheduler.conf",
-			kubeconfigMode: OwnerMode,
-		},
-		{
-			Request: Request{
-				Name:         "apiserver-kubelet-client",
-				CommonName:   "apiserver-kubelet-client",
-				Organization: masters,
-				Owner:        apiServer,
-			},
-		},
-		{
-			Request: Request{
-				Name:         "server",
-				CommonName:   "kubernetes",
-				Organization: "kubernetes",
-				Hosts:        c.Hosts,
-				Owner:        apiServer,
-			},
-		},
-		{
-			Request: Request{
-				Name:         "k0s-api",
-				CommonName:   "k0s-api",
-				Organization: "kubernetes",
-				Hosts:        c.Hosts,
-				Owner:        apiServer,
-			},
-		},
+		{"admin", "kubernetes-admin", masters, "root", "admin.conf", OwnerMode, nil},
+		{"konnectivity", "kubernetes-konnectivity", masters, UserKonnectivity, "konnectivity.conf", KeyMode, nil},
+		{"ccm", manager, manager, UserAPIServer, "ccm.conf", OwnerMode, nil},
+		{"scheduler", scheduler, scheduler, UserScheduler, "scheduler.conf", OwnerMode, nil},
+		{client, client, masters, UserAPIServer, "", 0, nil},
+		{"server", "kubernetes", "kubernetes", UserAPIServer, "", 0, c.Hosts},
+		{"k0s-api", "k0s-api", "kubernetes", UserAPIServer, "", 0, c.Hosts},
 	}
 }
 
 func (s Store) ensureWithKubeconfig(authority *Authority, leaf leaf, server string) error {
-	pair, err := s.EnsureLeaf(authority, leaf.Request)
+	request := leaf.request()
+	pair, err := s.EnsureLeaf(authority, request)
 	if err != nil || leaf.kubeconfig == "" {
 		return err
 	}
@@ -160,7 +121,7 @@ func (s Store) ensureWithKubeconfig(authority *Authority, leaf leaf, server stri
 	}
 	return errors.Join(
 		s.write(leaf.kubeconfig, data, leaf.kubeconfigMode),
-		os.Chown(s.Path(leaf.kubeconfig), leaf.Owner, -1),
+		os.Chown(s.Path(leaf.kubeconfig), request.Owner, -1),
 	)
 }
 

@@ -78,7 +78,7 @@ func (p *Process) Stop() {
 func (p *Process) supervise(ctx context.Context, started chan<- error) {
 	runtime.LockOSThread()
 	defer close(p.done)
-	command, err := p.exec()
+	command, err := p.exec(ctx)
 	started <- err
 	if err != nil {
 		return
@@ -90,7 +90,7 @@ func (p *Process) supervise(ctx context.Context, started chan<- error) {
 				return
 			case <-time.After(respawnAfter):
 			}
-			if command, err = p.exec(); err != nil {
+			if command, err = p.exec(ctx); err != nil {
 				p.logf("starting again: %v", err)
 			}
 			retry = err != nil
@@ -119,9 +119,9 @@ func (p *Process) wait(ctx context.Context, command *exec.Cmd) bool {
 	return true
 }
 
-func (p *Process) exec() (*exec.Cmd, error) {
-	// No context: the program is asked to end, and killed only when it does not.
-	command := exec.CommandContext(context.Background(), p.Path, p.Args...)
+func (p *Process) exec(ctx context.Context) (*exec.Cmd, error) {
+	// The end of ctx does not kill the program: it is asked to end first.
+	command := exec.CommandContext(context.WithoutCancel(ctx), p.Path, p.Args...)
 	command.Dir = p.Dir
 	command.Stdout, command.Stderr = p.Output, p.Output
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
