@@ -64,11 +64,11 @@ func (a *Applier) applyOne(ctx context.Context, owner, object client.Object) err
 		return fmt.Errorf("reading %s: %w", describe(want), err)
 	}
 	if err == nil {
-		unchanged, err := a.unchanged(want, live)
-		if err != nil {
+		same, err := unchanged(want, live)
+		switch {
+		case err != nil:
 			return err
-		}
-		if unchanged {
+		case same:
 			return assign(live, object)
 		}
 	}

@@ -12,13 +12,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// unchanged says whether live is what applying want again would leave: it records the hash of want and has every field
-// of want. Fields that only live has are the server's defaults or somebody else's.
-func (a *Applier) unchanged(want *unstructured.Unstructured, live client.Object) (bool, error) {
-	key := Annotation(a.fieldOwner)
-	if live.GetAnnotations()[key] != want.GetAnnotations()[key] || !live.GetDeletionTimestamp().IsZero() {
-		return false, nil
-	}
+// unchanged says whether live is what applying want again would leave: it has every field of want, among them the
+// annotation with the hash of want. Fields that only live has are the server's defaults or somebody else's.
+func unchanged(want *unstructured.Unstructured, live client.Object) (bool, error) {
 	fields, err := content(live)
 	if err != nil {
 		return false, err

@@ -48,7 +48,7 @@ type Record struct {
 type Store struct {
 	// Reader reads the management cluster from the cache.
 	Reader client.Reader
-	// Live reads the management cluster itself; it is asked only when a record is about to be made.
+	// Live reads the management cluster itself; it is asked only when the cache turns out to be behind.
 	Live client.Reader
 	// Management writes to the management cluster.
 	Management *apply.Applier
@@ -73,22 +73,20 @@ func (s Store) Find(ctx context.Context, config client.Object) (Record, bool, er
 // Record returns the recorded token of a config and makes one when there is none. The record belongs to config and
 // goes with it. It is labelled with the name of config's Cluster.
 func (s Store) Record(ctx context.Context, config client.Object, cluster string, role Role) (Record, error) {
-	for _, reader := range []client.Reader{s.Reader, s.Live} {
-		record, found, err := find(ctx, reader, config)
-		if err != nil || found {
-			return record, err
-		}
+	record, found, err := find(ctx, s.Reader, config)
+	if err != nil || found {
+		return record, err
 	}
 	token, err := New(s.Random)
 	if err != nil {
 		return Record{}, err
 	}
-	record := Record{Token: token, Role: role, Expires: s.expiry()}
+	record = Record{Token: token, Role: role, Expires: s.expiry()}
 	err = s.Management.Create(ctx, config, s.secret(config, cluster, record))
 	if !errors.Is(err, apply.ErrExists) {
 		return record, err
 	}
-	record, found, err := find(ctx, s.Live, config)
+	record, found, err = find(ctx, s.Live, config)
 	if err == nil && !found {
 		err = fmt.Errorf("recording the join token: secret %s appears and disappears", RecordName(config.GetName()))
 	}

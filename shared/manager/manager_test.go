@@ -60,7 +60,8 @@ func run(
 	t.Cleanup(func() {
 		cancel()
 		select {
-		case <-ended:
+		case err := <-ended:
+			assert.NoError(t, err)
 		case <-time.After(30 * time.Second):
 			t.Error("the manager does not end with its context")
 		}

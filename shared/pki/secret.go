@@ -21,7 +21,7 @@ import (
 type Store struct {
 	// Reader reads the management cluster from the cache, which holds only Secrets labelled with their Cluster.
 	Reader client.Reader
-	// Live reads the management cluster itself; it is asked only when the cache has no Secret.
+	// Live reads the management cluster itself; it is asked only when the cache has no Secret where one must be.
 	Live client.Reader
 	// Writer writes to the management cluster.
 	Writer *apply.Applier
@@ -71,8 +71,10 @@ func (s Store) Ensure(
 ) (map[Purpose]Pair, error) {
 	pairs := make(map[Purpose]Pair, len(purposes))
 	for _, purpose := range purposes {
-		pair, err := s.find(ctx, cluster, purpose)
-		if err == nil && pair.IsZero() {
+		secret := &corev1.Secret{}
+		cached, err := get(ctx, s.Reader, cluster, purpose, secret)
+		pair := pairOf(secret)
+		if err == nil && !cached {
 			pair, err = s.create(ctx, owner, cluster, purpose)
 		}
 		if err != nil {
@@ -86,11 +88,17 @@ func (s Store) Ensure(
 // find returns the pair, or the zero pair when neither the cache nor the API server has its Secret.
 func (s Store) find(ctx context.Context, cluster client.ObjectKey, purpose Purpose) (Pair, error) {
 	secret := &corev1.Secret{}
-	found, err := get(ctx, s.Reader, cluster, purpose, secret)
-	if err != nil || found {
+	cached, err := get(ctx, s.Reader, cluster, purpose, secret)
+	if err != nil || cached {
 		return pairOf(secret), err
 	}
-	found, err = get(ctx, s.Live, cluster, purpose, secret)
+	return s.live(ctx, cluster, purpose)
+}
+
+// live is find without the cache. What it finds is in the cache the next time.
+func (s Store) live(ctx context.Context, cluster client.ObjectKey, purpose Purpose) (Pair, error) {
+	secret := &corev1.Secret{}
+	found, err := get(ctx, s.Live, cluster, purpose, secret)
 	if err != nil || !found {
 		return Pair{}, err
 	}
@@ -107,7 +115,7 @@ func (s Store) label(ctx context.Context, secret *corev1.Secret, cluster string)
 	}})
 }
 
-// create makes a pair. When a Secret has appeared in between, its maker's pair counts.
+// create makes a pair. When there is a Secret that the cache does not hold, because it is too new or a user's, that counts.
 func (s Store) create(
 	ctx context.Context, owner client.Object, cluster client.ObjectKey, purpose Purpose,
 ) (Pair, error) {
@@ -126,7 +134,7 @@ func (s Store) create(
 	if !errors.Is(err, apply.ErrExists) {
 		return pair, err
 	}
-	pair, err = s.find(ctx, cluster, purpose)
+	pair, err = s.live(ctx, cluster, purpose)
 	if err == nil && pair.IsZero() {
 		err = fmt.Errorf("creating secret %s: it appears and disappears", secret.Name)
 	}

@@ -239,7 +239,17 @@ func TestNormalise(t *testing.T) {
 
 func TestKilledManagerDoesNothingMore(t *testing.T) {
 	t.Parallel()
-	inject := newInjector(plan{mode: KillBefore, call: 1})
+	for _, mode := range []Mode{KillBefore, KillAfter} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			killedDoesNothingMore(t, mode)
+		})
+	}
+}
+
+func killedDoesNothingMore(t *testing.T, mode Mode) {
+	t.Helper()
+	inject := newInjector(plan{mode: mode, call: 1})
 	clients := inject.clients(newWorld(t))
 	create := func() error { return clients.Management.Create(t.Context(), testenv.Secret(ns, "s", nil)) }
 	get := func(r client.Reader) error { return r.Get(t.Context(), key("s"), &corev1.Secret{}) }
@@ -252,6 +262,9 @@ func TestKilledManagerDoesNothingMore(t *testing.T) {
 	require.ErrorIs(t, clients.WorkloadLive.List(t.Context(), &corev1.SecretList{}), errKilled)
 
 	inject.revive()
-	require.NoError(t, create())
-	require.NoError(t, get(clients.ManagementLive))
+	if err := get(clients.ManagementLive); mode == KillAfter {
+		require.NoError(t, err, "the write was done")
+		return
+	}
+	require.NoError(t, create(), "the write was not done")
 }
