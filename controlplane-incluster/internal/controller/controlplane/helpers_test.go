@@ -4,6 +4,7 @@ package controlplane_test
 
 import (
 	"context"
+	"errors"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
@@ -14,6 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-incluster/api/v1beta2"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/desired"
@@ -68,4 +71,29 @@ func (w *world) setReady(node *corev1.Node, ready corev1.ConditionStatus) {
 	w.t.Helper()
 	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready}}
 	require.NoError(w.t, env.Client.Status().Update(w.t.Context(), node))
+}
+
+// failing is a client whose writes of one kind fail.
+func failing(kind string) client.Client {
+	refuse := func(object runtime.Object) error {
+		gvk, err := apiutil.GVKForObject(object, env.Scheme)
+		if err == nil && gvk.Kind == kind {
+			return errors.New("out of order")
+		}
+		return nil
+	}
+	return interceptor.NewClient(env.Client, interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
+			if err := refuse(object); err != nil {
+				return err
+			}
+			return c.Create(ctx, object, options...)
+		},
+		Apply: func(ctx context.Context, c client.WithWatch, object runtime.ApplyConfiguration, options ...client.ApplyOption) error {
+			if kinded, ok := object.(interface{ GetKind() string }); ok && kinded.GetKind() == kind {
+				return errors.New("out of order")
+			}
+			return c.Apply(ctx, object, options...)
+		},
+	})
 }
