@@ -112,9 +112,10 @@ func TestRun(t *testing.T) {
 		testenv.Secret(ns, "of-a-cluster", map[string]string{"a": "b"}),
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "of-nobody"}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "of-nobody"}})
-	var mgr ctrl.Manager
+	started := make(chan ctrl.Manager, 1)
 	options := localOptions(t)
-	run(t, provider(), options, func(_ context.Context, m ctrl.Manager) error { mgr = m; return nil })
+	run(t, provider(), options, func(_ context.Context, m ctrl.Manager) error { started <- m; return nil })
+	mgr := <-started
 	eventuallyStatus(t, "http://"+options.HealthAddress+"/readyz", http.StatusOK)
 	eventuallyStatus(t, "http://"+options.HealthAddress+"/healthz", http.StatusOK)
 
@@ -224,8 +225,9 @@ func TestProviderRestrictsItsCache(t *testing.T) {
 			Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 1}}},
 		})
 	}
-	var mgr ctrl.Manager
-	run(t, p, options, func(_ context.Context, m ctrl.Manager) error { mgr = m; return nil })
+	started := make(chan ctrl.Manager, 1)
+	run(t, p, options, func(_ context.Context, m ctrl.Manager) error { started <- m; return nil })
+	mgr := <-started
 	eventuallyStatus(t, "http://"+options.HealthAddress+"/readyz", http.StatusOK)
 	services := &corev1.ServiceList{}
 	require.NoError(t, mgr.GetClient().List(t.Context(), services, client.InNamespace(ns)))
