@@ -132,6 +132,10 @@ lab-down: ## Remove the management cluster and all machines.
 lab-bench: lab-check programs dist ## Measure how long a hosted control plane takes, beside k0s alone.
 	@cd e2e && go run ./bench
 
+.PHONY: k0s-contract
+k0s-contract: lab-check programs ## Hold the k0s that the lab uses to what the golden files rely on.
+	@$(STEP) "k0s contract" sh -c 'cd e2e && go test -tags k0scontract -count=1 -timeout 20m -v ./k0scontract'
+
 .PHONY: e2e
 e2e: lab-check programs dist ## Run the scenarios in the lab.
 	@$(STEP) "scenarios" sh -c 'cd e2e && go test -tags e2e -count=1 -p 1 -timeout 60m -v ./scenarios/...'

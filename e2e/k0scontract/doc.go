@@ -6,7 +6,7 @@
 // probe and capability that occurs in one becomes a [Fact], and every fact needs a case, so a new kind of output without
 // a case fails a test that needs neither root nor k0s. The cases themselves run against a k0s in a sandbox of its own:
 //
-//	go test -tags k0scontract ./k0scontract
+//	make k0s-contract
 //
-// needs root and takes the k0s that the lab would take (K0S_BINARY, the official release, or the lab's stand-in).
+// (`go test -tags k0scontract ./k0scontract`) needs root and takes the k0s that the lab would take (K0S_BINARY, the official release, or the lab's stand-in).
 package k0scontract

@@ -134,7 +134,7 @@ func (n *node) installPrograms(t *testing.T) {
 	programs["k0s"] = binary.Path
 	programs["etcd"] = paths.Bin("etcd", layout.EtcdVersion, "etcd")
 	for name, source := range programs {
-		require.FileExists(t, source, "build what k0s runs: .github/tools/build binaries kubernetes etcd konnectivity")
+		require.FileExists(t, source, "what k0s runs is missing; build it with: make programs")
 		target := filepath.Join(n.folder, "bin", name)
 		if err := os.Link(source, target); err != nil {
 			content, err := os.ReadFile(source)
