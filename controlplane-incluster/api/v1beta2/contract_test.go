@@ -30,7 +30,11 @@ func crd(t *testing.T, plural string) *apiextensionsv1.CustomResourceDefinition 
 }
 
 // schemaAt follows a path of fields; [] stands for the elements of a list.
-func schemaAt(t *testing.T, crd *apiextensionsv1.CustomResourceDefinition, path string) apiextensionsv1.JSONSchemaProps {
+func schemaAt(
+	t *testing.T,
+	crd *apiextensionsv1.CustomResourceDefinition,
+	path string,
+) apiextensionsv1.JSONSchemaProps {
 	t.Helper()
 	schema := *crd.Spec.Versions[0].Schema.OpenAPIV3Schema
 	for _, field := range strings.Split(path, ".") {

@@ -171,7 +171,10 @@ func event(t *testing.T, name, reason string, at time.Time) {
 	env.Create(t, &corev1.Event{
 		ObjectMeta:     metav1.ObjectMeta{Namespace: "kube-system", Name: name},
 		InvolvedObject: corev1.ObjectReference{Kind: "ClusterConfig", Namespace: "kube-system", Name: "k0s"},
-		Reason:         reason, Message: "message of " + name + "\n", FirstTimestamp: metav1.NewTime(at), LastTimestamp: metav1.NewTime(at),
+		Reason:         reason,
+		Message:        "message of " + name + "\n",
+		FirstTimestamp: metav1.NewTime(at),
+		LastTimestamp:  metav1.NewTime(at),
 	})
 }
 

@@ -98,7 +98,13 @@ func (w *world) comesUpWithoutEtcd() {
 // TestNoOtherRights: what a control plane provider could be abused for is not among the rights.
 func TestNoOtherRights(t *testing.T) {
 	t.Parallel()
-	forbidden := map[string]bool{"pods/exec": true, "*": true, "clusterroles": true, "serviceaccounts": true, "secrets/*": true}
+	forbidden := map[string]bool{
+		"pods/exec":       true,
+		"*":               true,
+		"clusterroles":    true,
+		"serviceaccounts": true,
+		"secrets/*":       true,
+	}
 	for _, rule := range managersRole(t).Rules {
 		for _, resource := range rule.Resources {
 			assert.False(t, forbidden[resource], "%v", rule)
