@@ -8,5 +8,6 @@
 //
 //	make k0s-contract
 //
-// (`go test -tags k0scontract ./k0scontract`) needs root and takes the k0s that the lab would take (K0S_BINARY, the official release, or the lab's stand-in).
+// which is `go test -tags k0scontract ./k0scontract`, needs root and takes the k0s that the lab would take (K0S_BINARY, the
+// official release, or the lab's stand-in).
 package k0scontract
