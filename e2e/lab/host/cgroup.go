@@ -14,6 +14,9 @@ import (
 // cgroupMount is where every Linux distribution mounts its hierarchies.
 const cgroupMount = "/sys/fs/cgroup"
 
+// unified is the name of the mount of cgroup v2 beside v1.
+const unified = "unified"
+
 // hierarchies are the roots of all cgroup hierarchies: one with cgroup v2, one per controller with v1.
 func hierarchies() ([]string, error) {
 	if _, err := os.Stat(filepath.Join(cgroupMount, "cgroup.controllers")); err == nil {
@@ -66,8 +69,8 @@ func delegate(root, group string) error {
 		}
 	}
 	content, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // version 1
+	if errors.Is(err, os.ErrNotExist) || filepath.Base(root) == unified {
+		return nil // version 1, or beside it, where it limits nothing
 	}
 	if err != nil {
 		return err

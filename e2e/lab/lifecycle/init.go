@@ -64,23 +64,12 @@ func (l *Lab) layOut(ctx context.Context) ([]repository.Provider, error) {
 		return nil, err
 	}
 	providers := append([]repository.Provider{core}, released...)
-	infrastructure, err := l.infrastructure(ctx)
+	infrastructure, err := repository.Infrastructure(ctx, l.Paths)
 	if err != nil {
 		return nil, err
 	}
-	providers = append(providers, infrastructure...)
+	providers = append(providers, infrastructure)
 	return providers, repository.WriteConfig(l.Paths, providers)
-}
-
-// infrastructure is the lab's own provider.
-func (l *Lab) infrastructure(ctx context.Context) ([]repository.Provider, error) {
-	if _, err := os.Stat(
-		filepath.Join(l.Paths.Repo, "e2e", "infra", "config", "default", "kustomization.yaml"),
-	); err != nil {
-		return nil, nil //nolint:nilerr // not there yet
-	}
-	provider, err := repository.Infrastructure(ctx, l.Paths)
-	return []repository.Provider{provider}, err
 }
 
 // importProviders imports the images of dist/ and builds those of the providers the lab brings itself.
@@ -140,7 +129,7 @@ func (l *Lab) removeChanged(ctx context.Context, providers []repository.Provider
 		if installed || !inventory[provider.Label] {
 			continue
 		}
-		if _, err := l.clusterctl(ctx, "delete", flagOf(provider.Type)+"="+provider.Name); err != nil {
+		if _, err := l.Clusterctl(ctx, "delete", flagOf(provider.Type)+"="+provider.Name); err != nil {
 			return nil, err
 		}
 		removed = append(removed, provider)
@@ -167,7 +156,7 @@ func (l *Lab) clusterctlInit(ctx context.Context, providers []repository.Provide
 	if len(inventory) == 0 {
 		run = firstRun
 	}
-	if _, err := l.clusterctl(ctx, initArguments(missing, run)...); err != nil {
+	if _, err := l.Clusterctl(ctx, initArguments(missing, run)...); err != nil {
 		return nil, err
 	}
 	for _, provider := range missing {
@@ -210,7 +199,8 @@ func flagOf(kind string) string {
 	}[kind]
 }
 
-func (l *Lab) clusterctl(ctx context.Context, arguments ...string) (string, error) {
+// Clusterctl runs the real clusterctl with the lab's configuration and returns its output.
+func (l *Lab) Clusterctl(ctx context.Context, arguments ...string) (string, error) {
 	program := l.Paths.Bin("capi", layout.ClusterAPIVersion, "clusterctl")
 	arguments = append([]string{"CLUSTERCTL_DISABLE_VERSIONCHECK=true", program}, arguments...)
 	return command.Output(ctx, "env", append(arguments,
