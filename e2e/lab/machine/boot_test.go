@@ -92,8 +92,11 @@ func TestLifeWithCgroupV2(t *testing.T) {
 	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
 		t.Skip("TestLife has done it: this host has cgroup v2 alone")
 	}
-	const asV2 = `umount -l /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$0" -test.run '^TestLife$'`
-	require.NoError(t, command.Run(t.Context(), "unshare", "--mount", "--propagation", "private", "sh", "-c", asV2, os.Args[0]))
+	const asV2 = `umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec "$0" -test.run '^TestLife$'`
+	require.NoError(
+		t,
+		command.Run(t.Context(), "unshare", "--mount", "--propagation", "private", "sh", "-c", asV2, os.Args[0]),
+	)
 }
 
 func labConfig(t *testing.T) machine.Config {
