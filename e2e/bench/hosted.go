@@ -85,7 +85,7 @@ func (b *benchmark) created(ctx context.Context, name string, begun time.Time) (
 				return r.At, nil
 			}
 		}
-		if err := pause(ctx, polling); err != nil {
+		if err := pause(ctx); err != nil {
 			return time.Time{}, fmt.Errorf("looking for Cluster %s in the audit log: %w", name, err)
 		}
 	}
@@ -109,7 +109,7 @@ func (b *benchmark) kubeconfig(ctx context.Context, name string) (*rest.Config, 
 		if err == nil && content != "" {
 			return clientcmd.RESTConfigFromKubeConfig([]byte(content))
 		}
-		if pauseErr := pause(ctx, polling); pauseErr != nil {
+		if pauseErr := pause(ctx); pauseErr != nil {
 			return nil, fmt.Errorf("waiting for the kubeconfig: %w: %w", pauseErr, err)
 		}
 	}
@@ -147,7 +147,7 @@ func ready(ctx context.Context, config *rest.Config) error {
 		if last = ask(ctx, client, config.Host+"/readyz"); last == nil {
 			return nil
 		}
-		if err := pause(ctx, polling); err != nil {
+		if err := pause(ctx); err != nil {
 			return fmt.Errorf("waiting for %s: %w: %w", config.Host, err, last)
 		}
 	}
@@ -169,11 +169,11 @@ func ask(ctx context.Context, client *http.Client, url string) error {
 	return nil
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+func pause(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-time.After(d):
+	case <-time.After(polling):
 		return nil
 	}
 }

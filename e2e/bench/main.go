@@ -35,8 +35,9 @@ func main() {
 	runs := flag.Int("runs", 3, "how often each is measured; the median counts")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := bench(ctx, os.Stdout, *runs); err != nil {
+	err := bench(ctx, os.Stdout, *runs)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

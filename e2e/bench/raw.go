@@ -147,7 +147,7 @@ func readyAlone(ctx context.Context, dir string) error {
 		if err == nil {
 			return ready(ctx, config)
 		}
-		if pauseErr := pause(ctx, polling); pauseErr != nil {
+		if pauseErr := pause(ctx); pauseErr != nil {
 			return fmt.Errorf("waiting for the certificates of k0s: %w: %w", pauseErr, err)
 		}
 	}

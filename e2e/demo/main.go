@@ -34,8 +34,9 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Stdout); err != nil {
+	err := run(ctx, os.Stdout)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "\ndemo:", err)
 		fmt.Fprintln(os.Stderr, "What there is stays for a look: `make lab-status`. To remove it: `make demo-clean`.")
 		os.Exit(1)

@@ -34,14 +34,23 @@ func (l *Lab) Versions(ctx context.Context, namespace string) (map[string]string
 			if !slices.Contains(resource.Verbs, "list") || gvr.Resource == "leases" || gvr.Resource == "events" {
 				continue
 			}
-			objects, err := reader.Resource(gvr).Namespace(namespace).List(ctx, metav1.ListOptions{})
-			if err != nil {
-				return nil, fmt.Errorf("listing %s: %w", gvr.Resource, err)
-			}
-			for _, object := range objects.Items {
-				versions[gvr.Resource+"."+gvr.Group+"/"+object.Name] = object.ResourceVersion
+			if err := addVersions(ctx, versions, gvr, reader.Resource(gvr).Namespace(namespace)); err != nil {
+				return nil, err
 			}
 		}
 	}
 	return versions, nil
+}
+
+func addVersions(
+	ctx context.Context, versions map[string]string, gvr schema.GroupVersionResource, reader metadata.ResourceInterface,
+) error {
+	objects, err := reader.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("listing %s: %w", gvr.Resource, err)
+	}
+	for _, object := range objects.Items {
+		versions[gvr.Resource+"."+gvr.Group+"/"+object.Name] = object.ResourceVersion
+	}
+	return nil
 }

@@ -87,14 +87,14 @@ func (t Tour) runPod(ctx context.Context) error {
 	if err := t.kubectl(ctx, "wait", "pod/hello", "--for=condition=Ready", "--timeout=2m"); err != nil {
 		return err
 	}
-	return t.retry(ctx, time.Minute, func(ctx context.Context) error {
+	return retry(ctx, time.Minute, func(ctx context.Context) error {
 		return t.kubectl(ctx, "logs", "pod/hello")
 	})
 }
 
 // pods shows all pods of the workload cluster and fails while one of them does not run.
 func (t Tour) pods(ctx context.Context) error {
-	err := t.retry(ctx, 2*time.Minute, func(ctx context.Context) error {
+	err := retry(ctx, 2*time.Minute, func(ctx context.Context) error {
 		all, err := command.Output(ctx, t.Paths.Kubernetes("kubectl"), "--kubeconfig", t.Kubeconfig(), "get", "pods",
 			"--all-namespaces", "-o", `jsonpath={range .items[*]}{.metadata.name}{" "}{.status.phase}`+
 				`{" "}{.status.containerStatuses[*].ready}{"\n"}{end}`)
@@ -121,7 +121,7 @@ func notRunning(list string) error {
 	return nil
 }
 
-func (t Tour) retry(ctx context.Context, most time.Duration, try func(context.Context) error) error {
+func retry(ctx context.Context, most time.Duration, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	for {

@@ -56,6 +56,10 @@ func CreateCgroup(name string) error {
 
 // delegate does what each version wants before a group can have children with limits.
 func delegate(root, group string) error {
+	return errors.Join(delegateCPUSets(root, group), delegateControllers(root, group))
+}
+
+func delegateCPUSets(root, group string) error {
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} { // v1: a new cpuset is empty and takes no process
 		content, err := os.ReadFile(filepath.Join(root, file))
 		if errors.Is(err, os.ErrNotExist) {
@@ -68,6 +72,10 @@ func delegate(root, group string) error {
 			return err
 		}
 	}
+	return nil
+}
+
+func delegateControllers(root, group string) error {
 	content, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
 	if errors.Is(err, os.ErrNotExist) || filepath.Base(root) == unified {
 		return nil // version 1, or beside it, where it limits nothing
