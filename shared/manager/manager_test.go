@@ -116,6 +116,7 @@ func TestRun(t *testing.T) {
 	options := localOptions(t)
 	run(t, provider(), options, func(_ context.Context, m ctrl.Manager) error { started <- m; return nil })
 	mgr := <-started
+	require.True(t, mgr.GetCache().WaitForCacheSync(t.Context()))
 	eventuallyStatus(t, "http://"+options.HealthAddress+"/readyz", http.StatusOK)
 	eventuallyStatus(t, "http://"+options.HealthAddress+"/healthz", http.StatusOK)
 
@@ -228,6 +229,7 @@ func TestProviderRestrictsItsCache(t *testing.T) {
 	started := make(chan ctrl.Manager, 1)
 	run(t, p, options, func(_ context.Context, m ctrl.Manager) error { started <- m; return nil })
 	mgr := <-started
+	require.True(t, mgr.GetCache().WaitForCacheSync(t.Context()))
 	eventuallyStatus(t, "http://"+options.HealthAddress+"/readyz", http.StatusOK)
 	services := &corev1.ServiceList{}
 	require.NoError(t, mgr.GetClient().List(t.Context(), services, client.InNamespace(ns)))
