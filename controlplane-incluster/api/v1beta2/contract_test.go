@@ -37,7 +37,7 @@ func schemaAt(
 ) apiextensionsv1.JSONSchemaProps {
 	t.Helper()
 	schema := *crd.Spec.Versions[0].Schema.OpenAPIV3Schema
-	for _, field := range strings.Split(path, ".") {
+	for field := range strings.SplitSeq(path, ".") {
 		name, isList := strings.CutSuffix(field, "[]")
 		next, found := schema.Properties[name]
 		require.True(t, found, "%s: there is no %s", path, name)

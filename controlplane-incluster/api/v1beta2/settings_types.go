@@ -214,6 +214,7 @@ type EtcdPersistenceSpec struct {
 type KineSpec struct {
 	// dataSourceURL is always refused; it is known only so that the refusal can say what to write instead.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096
 	DataSourceURL string `json:"dataSourceURL,omitempty"`
 

@@ -84,7 +84,7 @@ func TestProviderIsThatOfItsManifests(t *testing.T) {
 		group, plural := "controlplane.cluster.x-k8s.io", crd.Name[:len(crd.Name)-len(".controlplane.cluster.x-k8s.io")]
 		read(t, "config/crd/bases/"+group+"_"+plural+".yaml", &installed)
 		require.Len(t, installed.Spec.Versions, 1)
-		assert.Equal(t, crd.Versions, []string{installed.Spec.Versions[0].Name})
+		assert.Equal(t, []string{installed.Spec.Versions[0].Name}, crd.Versions)
 		assert.Equal(t, "v1beta2", installed.Metadata.Labels["cluster.x-k8s.io/v1beta2"], "the contract")
 	}
 }

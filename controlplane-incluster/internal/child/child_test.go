@@ -23,9 +23,9 @@ func rendering(t *testing.T, inputs, output any) child.Rendering {
 	return r
 }
 
-func set(image string, replicas int32) *appsv1.StatefulSet {
+func set(image string) *appsv1.StatefulSet {
 	s := &appsv1.StatefulSet{}
-	s.Spec.Replicas = &replicas
+	s.Spec.Replicas = new(int32(1))
 	s.Spec.Template.Spec.Containers = []corev1.Container{{Image: image}}
 	return s
 }
@@ -47,11 +47,11 @@ func TestSettleStatefulSet(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			live, waits := child.SettleStatefulSet(set("old", 1), nil, rendering(t, tc.before[0], tc.before[1]))
+			live, waits := child.SettleStatefulSet(set("old"), nil, rendering(t, tc.before[0], tc.before[1]))
 			require.False(t, waits, "the first one never waits")
 			live.Spec.Replicas = new(int32(0))
 
-			settled, waits := child.SettleStatefulSet(set("new", 1), live, rendering(t, tc.after[0], tc.after[1]))
+			settled, waits := child.SettleStatefulSet(set("new"), live, rendering(t, tc.after[0], tc.after[1]))
 			assert.Equal(t, tc.waits, waits)
 			assert.Equal(t, tc.wantImage, image(settled))
 			assert.Equal(t, int32(1), *settled.Spec.Replicas, "the number of pods is never left as it is")
@@ -80,7 +80,7 @@ func TestSettleSecret(t *testing.T) {
 // TestForeign: an object that records nothing was not rendered by us, and is set right.
 func TestForeign(t *testing.T) {
 	t.Parallel()
-	settled, waits := child.SettleStatefulSet(set("new", 1), set("old", 1), rendering(t, "a", "x"))
+	settled, waits := child.SettleStatefulSet(set("new"), set("old"), rendering(t, "a", "x"))
 	assert.False(t, waits)
 	assert.Equal(t, "new", image(settled))
 }

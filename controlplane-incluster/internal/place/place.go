@@ -124,11 +124,8 @@ func place(path string, content []byte, mode fs.FileMode) error {
 
 // write creates a file that nobody could open before it had its mode.
 func write(path string, content []byte, mode fs.FileMode) error {
-	file, err := os.OpenFile(
-		path,
-		os.O_WRONLY|os.O_CREATE|os.O_EXCL,
-		0o600,
-	) //nolint:gosec // The caller names the folders.
+	//nolint:gosec // The caller names the folders.
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func TestProblemsNameThePlace(t *testing.T) {
 	_, err := webhook.ControlPlane{}.ValidateCreate(t.Context(),
 		controlPlane("v1.36.3+k0s.2", `{"kind":"Pod","spec":{"nonsense":1,"api":7}}`))
 	require.Error(t, err)
-	status, ok := err.(apierrors.APIStatus) //nolint:errorlint // The type is what the API server looks at.
+	status, ok := err.(apierrors.APIStatus)
 	require.True(t, ok)
 	assert.Equal(t, "tiger", status.Status().Details.Name)
 	fields := make([]string, 0, len(status.Status().Details.Causes))
