@@ -82,8 +82,16 @@ func installByHelm(t *testing.T) {
 // assertRuns says that the provider's manager leads and its kinds are served.
 func assertRuns(t *testing.T, provider dist.Provider) {
 	t.Helper()
-	lab.Kubectl(t, "rollout", "status", "deployment", "--namespace", provider.Product, provider.Product+"-controller-manager",
-		"--timeout=2m")
+	lab.Kubectl(
+		t,
+		"rollout",
+		"status",
+		"deployment",
+		"--namespace",
+		provider.Product,
+		provider.Product+"-controller-manager",
+		"--timeout=2m",
+	)
 	crds := lab.Kubectl(t, "get", "crd", "--selector", "cluster.x-k8s.io/provider="+provider.Label, "-o",
 		"jsonpath={.items[*].spec.names.plural}")
 	require.NotEmpty(t, crds)

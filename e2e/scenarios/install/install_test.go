@@ -62,7 +62,15 @@ func TestEachAlone(t *testing.T) {
 // What Helm installs makes a cluster as well as what clusterctl installs.
 func TestHelm(t *testing.T) {
 	removeAll(t)
-	clusterctl(t, "init", "--wait-providers", "--core=cluster-api", "--bootstrap=-", "--control-plane=-", "--infrastructure=lab")
+	clusterctl(
+		t,
+		"init",
+		"--wait-providers",
+		"--core=cluster-api",
+		"--bootstrap=-",
+		"--control-plane=-",
+		"--infrastructure=lab",
+	)
 	t.Cleanup(func() { removeAll(t) })
 	for _, release := range []string{framework.BootstrapManager, framework.ControlPlaneManager} {
 		charts, err := filepath.Glob(filepath.Join(lab.Paths.Dist(), "charts", release+"-*.tgz"))
@@ -90,8 +98,10 @@ func removeAll(t *testing.T) {
 // managers are the namespaces with a manager of Cluster API or of a provider.
 func managers(t *testing.T) []string {
 	t.Helper()
-	namespaces := strings.Fields(lab.Kubectl(t, "get", "deployments", "--all-namespaces", "-l", "cluster.x-k8s.io/provider",
-		"-o", "jsonpath={.items[*].metadata.namespace}"))
+	namespaces := strings.Fields(
+		lab.Kubectl(t, "get", "deployments", "--all-namespaces", "-l", "cluster.x-k8s.io/provider",
+			"-o", "jsonpath={.items[*].metadata.namespace}"),
+	)
 	slices.Sort(namespaces)
 	return namespaces
 }

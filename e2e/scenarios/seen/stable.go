@@ -15,7 +15,10 @@ var unstable = []struct {
 	{regexp.MustCompile(`demo-workers-[a-z0-9]{5}-[a-z0-9]{5}`), "demo-workers-x7k2p-9qd4m"},
 	{regexp.MustCompile(`demo-workers-[a-z0-9]{5}\b`), "demo-workers-x7k2p"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`), "2026-01-01T00:00:00Z"},
-	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "00000000-0000-4000-8000-000000000000"},
+	{
+		regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`),
+		"00000000-0000-4000-8000-000000000000",
+	},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), strings.Repeat("0", 64)},
 	{regexp.MustCompile(`\b10\.211\.0\.2\d\d\b`), "10.211.0.200"},
 	{regexp.MustCompile(`\b10\.211\.0\.[2-9]\d\b`), "10.211.0.20"},
