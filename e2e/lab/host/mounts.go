@@ -33,14 +33,14 @@ func fixedPlaces() []string {
 
 // Ensure makes the namespace with a directory of the lab bound over each fixed place.
 func (m MountNamespace) Ensure(ctx context.Context) error {
-	mounts, err := mountsBelow(m.holder())
-	if err != nil || slices.Contains(mounts, m.paths.MountNamespace()) {
+	held, err := mounts(m.holder())
+	if err != nil || slices.Contains(held, m.paths.MountNamespace()) {
 		return err
 	}
 	if err := m.makePlaces(); err != nil {
 		return err
 	}
-	if len(mounts) == 0 { // the file of a namespace can only be mounted below a private mount
+	if len(held) == 0 { // the file of a namespace can only be mounted below a private mount
 		if err := command.Run(ctx, "mount", "--bind", "--make-private", m.holder(), m.holder()); err != nil {
 			return err
 		}
@@ -55,7 +55,11 @@ func (m MountNamespace) Ensure(ctx context.Context) error {
 
 // Remove ends the namespace. No process may be left in it.
 func (m MountNamespace) Remove() error {
-	if _, err := Unmount(m.holder()); err != nil {
+	held, err := mounts(m.holder())
+	if err != nil {
+		return err
+	}
+	if err := unmount(held); err != nil {
 		return err
 	}
 	return m.removePlaces()
@@ -121,8 +125,8 @@ func (m MountNamespace) removePlaces() error {
 	return nil
 }
 
-// mountsBelow lists the mount points of this process at or below dir, in the order in which they were made.
-func mountsBelow(dir string) ([]string, error) {
+// mounts lists the mount points of this process at or below dir, in the order in which they were made.
+func mounts(dir string) ([]string, error) {
 	table, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return nil, fmt.Errorf("reading mounts: %w", err)
@@ -147,17 +151,23 @@ func parseMounts(table, dir string) []string {
 	return found
 }
 
-// Unmount takes away all mounts below dir, the last made first.
-func Unmount(dir string) (int, error) {
-	mounts, err := mountsBelow(dir)
+// UnmountBelow takes away all mounts below dir and says how many. A mount on dir itself stays: it is whoever placed the
+// directory there that made it, and what it hides is not the lab's to touch.
+func UnmountBelow(dir string) (int, error) {
+	found, err := mounts(dir)
 	if err != nil {
 		return 0, err
 	}
-	slices.Reverse(mounts)
-	for _, target := range mounts {
+	below := slices.DeleteFunc(found, func(target string) bool { return target == dir })
+	return len(below), unmount(below)
+}
+
+// unmount takes mounts away, the last made first.
+func unmount(targets []string) error {
+	for _, target := range slices.Backward(targets) {
 		if err := syscall.Unmount(target, syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) {
-			return 0, fmt.Errorf("unmounting %s: %w", target, err)
+			return fmt.Errorf("unmounting %s: %w", target, err)
 		}
 	}
-	return len(mounts), nil
+	return nil
 }

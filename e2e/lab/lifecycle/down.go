@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,7 +99,7 @@ func (l *Lab) unmount(context.Context) (string, error) {
 	}
 	count := 0
 	for _, dir := range []string{l.Paths.State, l.Paths.Run} {
-		unmounted, err := host.Unmount(dir)
+		unmounted, err := host.UnmountBelow(dir)
 		if err != nil {
 			return "", err
 		}
@@ -124,10 +123,5 @@ func (l *Lab) disconnect(ctx context.Context) (string, error) {
 }
 
 func (l *Lab) removeFiles(context.Context) (string, error) {
-	for _, dir := range []string{l.Paths.Run, l.Paths.State} {
-		if err := os.RemoveAll(dir); err != nil {
-			return "", fmt.Errorf("removing files: %w", err)
-		}
-	}
-	return l.Paths.State, nil
+	return l.Paths.State, host.RemoveState(l.Paths)
 }
