@@ -3,14 +3,19 @@
 package lifecycle
 
 import (
+	"context"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/k0smotron/k0smotron/e2e/lab/layout"
+	"github.com/k0smotron/k0smotron/e2e/lab/process"
 	"github.com/k0smotron/k0smotron/e2e/lab/repository"
 )
 
@@ -63,6 +68,23 @@ func TestTheKubeletStopsFirst(t *testing.T) {
 	names := []string{"containerd", "etcd", "kubelet"}
 	slices.SortStableFunc(names, func(a, b string) int { return stopOrder(a) - stopOrder(b) })
 	assert.Equal(t, []string{"kubelet", "containerd", "etcd"}, names)
+}
+
+func TestAnOrphanIsNamedAndLeftAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	lab := &Lab{Paths: layout.Paths{State: dir, Run: filepath.Join(dir, "run")}}
+	spec := process.Spec{Name: "agent", Args: []string{"sleep", "63.5"}}
+	_, err := lab.programs().Ensure(t.Context(), spec)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = lab.programs().Stop(context.WithoutCancel(t.Context()), "agent", time.Second) })
+	require.NoError(t, lab.checkOrphan(spec), "it is known")
+
+	pid, _ := lab.programs().PID("agent")
+	forgetful := &Lab{Paths: layout.Paths{State: dir, Run: filepath.Join(dir, "another")}}
+	require.ErrorContains(t, forgetful.checkOrphan(spec), fmt.Sprintf("kill %d", pid))
+	_, running := lab.programs().PID("agent")
+	assert.True(t, running)
 }
 
 func TestStatusOfALabThatIsDown(t *testing.T) {
