@@ -40,6 +40,7 @@ func TestInstall(t *testing.T) {
 
 // installAlone also names the type that is not wanted, as users on a first run must.
 func installAlone(t *testing.T, provider dist.Provider) {
+	t.Helper()
 	unwanted := map[string]string{"BootstrapProvider": "--control-plane=-", "ControlPlaneProvider": "--bootstrap=-"}
 	clusterctl(t, "init", flagOf(provider), unwanted[provider.Type], "--wait-providers", "--wait-provider-timeout=120")
 	assertRuns(t, provider)
@@ -52,6 +53,7 @@ func installAlone(t *testing.T, provider dist.Provider) {
 }
 
 func installByHelm(t *testing.T) {
+	t.Helper()
 	tool, err := command.Output(t.Context(), filepath.Join(lab.Paths.Repo, ".github", "tools", "build"), "tools", "helm")
 	require.NoError(t, err)
 	helm := func(arguments ...string) {
