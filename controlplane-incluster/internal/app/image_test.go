@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package app //nolint:testpackage // The choice of the image is no part of what the package offers.
+package app
 
 import (
 	"testing"

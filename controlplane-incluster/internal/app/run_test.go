@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 
 // TestRun starts the program as its Deployment does. While the kinds are another provider's it is alive and not ready,
 // and writes nothing; once they are its own it reconciles, admits and tells metrics.
-func TestRun(t *testing.T) { //nolint:paralleltest // It sets an environment variable.
+func TestRun(t *testing.T) { // It sets an environment variable.
 	t.Setenv("KUBECONFIG", kubeconfig(t))
 	label(t, "control-plane-somebody-else")
 	health, metrics := freePort(t), freePort(t)

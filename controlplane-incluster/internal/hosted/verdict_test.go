@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package hosted //nolint:testpackage // Which event counts is decided inside.
+package hosted
 
 import (
 	"testing"

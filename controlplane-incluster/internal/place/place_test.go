@@ -88,7 +88,7 @@ func TestFirstStart(t *testing.T) {
 }
 
 // TestUmask: modes do not depend on it. It belongs to the whole process, so this test runs alone.
-func TestUmask(t *testing.T) { //nolint:paralleltest // See above.
+func TestUmask(t *testing.T) { // See above.
 	before := syscall.Umask(0o077)
 	t.Cleanup(func() { syscall.Umask(before) })
 	to := filepath.Join(t.TempDir(), "data")

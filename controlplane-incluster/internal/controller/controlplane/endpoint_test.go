@@ -55,7 +55,7 @@ func TestAddressIsFinal(t *testing.T) {
 }
 
 // TestNodePort: allocated ports are read back, the address is that of a Ready node, it is kept, and it is missed.
-func TestNodePort(t *testing.T) { //nolint:paralleltest // Nodes belong to no namespace.
+func TestNodePort(t *testing.T) { // Nodes belong to no namespace.
 	w := newWorld(t, func(c *controlplanev1.K0smotronControlPlane) {
 		c.Spec.Service.Type = controlplanev1.ServiceTypeNodePort
 	})

@@ -91,7 +91,7 @@ func TestDriftIsRepaired(t *testing.T) {
 		},
 	}
 	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) { //nolint:paralleltest // They share one control plane.
+		t.Run(name, func(t *testing.T) { // They share one control plane.
 			tc.object.SetNamespace(w.namespace)
 			w.retry(func() {
 				env.Get(t, tc.object)
@@ -101,7 +101,7 @@ func TestDriftIsRepaired(t *testing.T) {
 			require.Eventually(t, func() bool { env.Get(t, tc.object); return tc.whole(tc.object) }, soon, 20*time.Millisecond)
 		})
 	}
-	t.Run("Deleted", func(t *testing.T) { //nolint:paralleltest // As above.
+	t.Run("Deleted", func(t *testing.T) { // As above.
 		for _, object := range []client.Object{
 			&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: w.serviceName()}},
 			&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: w.cluster.Name + "-k0s-join"}},
