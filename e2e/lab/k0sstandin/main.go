@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // K0sstandin stands in for k0s where the lab has no internet: exactly the part of k0s that the project's output relies
-// on, on the real programs of a cluster. It shares no code with the project, is at least as strict as k0s, and says on
-// every run that it is not k0s.
+// on, on the real programs of a cluster. It shares no code with the project and is held to the same contract as k0s
+// (e2e/k0scontract).
+//
+// It is at least as strict as k0s: unknown flags, unknown or misplaced configuration keys, tokens that are not a worker's,
+// and keys or tokens that others can read end with exit code 1. k0s itself overlooks unknown keys below spec.api,
+// spec.network, spec.storage and spec.images, and takes keys of any mode.
+//
+// `k0s version` prints the release it stands in for and nothing else, because programs compare that. Every command says
+// on standard error that it is the stand-in, and the status socket has StandIn: true.
+//
+// What it leaves out: joining as a controller, autopilot, Helm charts, node-local and control plane load balancing,
+// kube-router, Calico and metrics-server. The lab's test data switches off what would miss them.
 package main
 
 import (
