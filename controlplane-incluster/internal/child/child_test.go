@@ -134,3 +134,15 @@ func TestMeta(t *testing.T) {
 	assert.Equal(t, map[string]string{"a": "b", "c": "d"}, meta.Annotations)
 	assert.NotEqual(t, identity.Selector(child.RoleEtcd), identity.Selector(child.RoleControlPlane))
 }
+
+// TestNames: names of Services and StatefulSets are cut where their kind demands it, names of Secrets never.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	long := child.Identity{Namespace: "zoo", Cluster: "a-name-that-has-exactly-sixty-three-characters-which-is-a-limit"}
+	for _, limit := range []int{52, 63} {
+		name := long.Name(child.RoleControlPlane, limit)
+		assert.LessOrEqual(t, len(name), limit)
+		assert.NotEqual(t, name, long.Name(child.RoleEtcd, limit))
+	}
+	assert.Equal(t, long.Cluster+"-k0s-config", long.SecretName(child.RoleConfig))
+}
