@@ -5,6 +5,7 @@
 package scenarios
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -22,7 +23,10 @@ func TestMachineVersionWithBuildNumber(t *testing.T) {
 	cluster := lab.Create(t, name, framework.Replace(t,
 		"version: v1.36.3+k0s\n      bootstrap:", "version: v1.36.3+k0s.2\n      bootstrap:"))
 	framework.Eventually(t, 5*time.Minute, func() error {
-		return wanted(len(cluster.List(t, "Machine")) == 1, "there is no Machine yet")
+		if len(cluster.List(t, "Machine")) == 0 {
+			return errors.New("there is no Machine yet")
+		}
+		return nil
 	})
 	machine := cluster.List(t, "Machine")[0].GetName()
 	cluster.Becomes(
