@@ -6,6 +6,7 @@ package scenarios
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -103,7 +104,10 @@ func assertRuns(t *testing.T, provider dist.Provider) {
 	framework.Eventually(t, time.Minute, func() error {
 		holder := lab.Kubectl(t, "get", "leases", "--namespace", provider.Product, "-o",
 			"jsonpath={.items[*].spec.holderIdentity}")
-		return wanted(holder != "", "no manager leads yet in "+provider.Product)
+		if holder == "" {
+			return fmt.Errorf("no manager leads yet in %s", provider.Product)
+		}
+		return nil
 	})
 }
 
@@ -119,8 +123,10 @@ func clusterctlDelete(t *testing.T, provider dist.Provider) {
 	t.Helper()
 	clusterctl(t, "delete", flagOf(provider), "--include-crd", "--include-namespace")
 	framework.Eventually(t, time.Minute, func() error {
-		left := objectsOf(t, provider)
-		return wanted(len(left) == 0, "still there: "+strings.Join(left, " "))
+		if left := objectsOf(t, provider); len(left) > 0 {
+			return fmt.Errorf("still there: %s", strings.Join(left, " "))
+		}
+		return nil
 	})
 }
 
