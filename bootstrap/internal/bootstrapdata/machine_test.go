@@ -228,6 +228,10 @@ func (m *machine) files(t *testing.T) []string {
 func (m *machine) put(t *testing.T, path, content string, mode fs.FileMode) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(m.path(path)), 0o700))
+	// A process that another test starts while this file is open for writing inherits it for a moment, and then it
+	// cannot be executed: text file busy.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	require.NoError(t, os.WriteFile(m.path(path), []byte(content), mode))
 }
 
