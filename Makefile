@@ -13,7 +13,7 @@ PROVIDERS := bootstrap controlplane-incluster
 OUT       ?= $(CURDIR)/dist
 STEP      := .github/tools/step
 
-export PREFIX MODULES PROVIDERS OUT
+export PREFIX MODULES OUT
 
 ##@ Everyday
 

@@ -202,7 +202,10 @@ func flagOf(kind string) string {
 // Clusterctl runs the real clusterctl with the lab's configuration and returns its output.
 func (l *Lab) Clusterctl(ctx context.Context, arguments ...string) (string, error) {
 	program := l.Paths.Bin("capi", layout.ClusterAPIVersion, "clusterctl")
-	arguments = append([]string{"CLUSTERCTL_DISABLE_VERSIONCHECK=true", program}, arguments...)
+	// To clusterctl every variable of the environment is a setting: one called PROVIDERS would replace our list.
+	arguments = append([]string{
+		"-i", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "CLUSTERCTL_DISABLE_VERSIONCHECK=true", program,
+	}, arguments...)
 	return command.Output(ctx, "env", append(arguments,
 		"--config="+l.Paths.ClusterctlConfig(), "--kubeconfig="+l.Paths.Kubeconfig())...)
 }
