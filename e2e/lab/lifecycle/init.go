@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/k0smotron/k0smotron/e2e/image"
 	"github.com/k0smotron/k0smotron/e2e/lab/command"
@@ -39,6 +40,7 @@ func (l *Lab) Init(ctx context.Context) error {
 			installed, err := l.clusterctlInit(ctx, providers)
 			return strings.Join(labels(installed), " "), err
 		}},
+		step.Step{Name: "waiting for webhooks", Run: l.waitWebhooks},
 	)
 }
 
@@ -190,6 +192,25 @@ func initArguments(missing []repository.Provider, run initRun) []string {
 		arguments = append(arguments, flagOf(kind)+"="+strings.Join(names, ","))
 	}
 	return arguments
+}
+
+// waitWebhooks asks until the API server reaches the webhook of the control plane provider: kube-proxy knows of the pod a
+// moment later than the Deployment is Available.
+func (l *Lab) waitWebhooks(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	manifest := filepath.Join(l.Paths.Repo, "e2e", "testdata", "demo", "controlplane.yaml")
+	for {
+		_, err := mgmt.Kubectl(ctx, l.Paths, "apply", "--dry-run=server", "-f", manifest)
+		if err == nil || !strings.Contains(err.Error(), "failed calling webhook") {
+			return "", err
+		}
+		select {
+		case <-ctx.Done():
+			return "", err
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
 }
 
 func flagOf(kind string) string {
