@@ -101,9 +101,10 @@ func (l *Lab) Create(t *testing.T, name string, changes ...Change) Cluster {
 		manifests = change(manifests)
 	}
 	manifests = strings.ReplaceAll(manifests, "demo", name)
-	require.NoError(t, mgmt.Apply(t.Context(), l.Paths, manifests))
 	cluster := Cluster{lab: l, Name: name}
+	// Before the apply: one that fails half-way leaves objects, too.
 	t.Cleanup(func() { cluster.delete(t) })
+	require.NoError(t, mgmt.Apply(t.Context(), l.Paths, manifests))
 	return cluster
 }
 
