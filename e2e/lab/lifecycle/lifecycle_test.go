@@ -96,3 +96,12 @@ func TestStatusOfALabThatIsDown(t *testing.T) {
 	assert.Contains(t, out.String(), "kube-apiserver           stopped  -")
 	assert.Contains(t, out.String(), "lab up")
 }
+
+func TestNewLeavesNothingOut(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	lab, err := New(&out)
+	require.NoError(t, err)
+	assert.Equal(t, &out, lab.Out, "who builds a machine image on a fresh machine says so")
+	assert.FileExists(t, filepath.Join(lab.Paths.Repo, "go.work"))
+}

@@ -25,7 +25,7 @@ func New(out io.Writer) (*Lab, error) {
 		return nil, err
 	}
 	realTime := clock.RealClock{}
-	return &Lab{Paths: paths, Printer: step.NewPrinter(out, realTime), Clock: realTime}, nil
+	return &Lab{Paths: paths, Printer: step.NewPrinter(out, realTime), Clock: realTime, Out: out}, nil
 }
 
 // sourceTree finds the source tree: the nearest directory upwards that holds go.work.
