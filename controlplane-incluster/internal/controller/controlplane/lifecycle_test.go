@@ -237,12 +237,3 @@ func TestPaused(t *testing.T) {
 		})
 	}
 }
-
-// TestNoCluster: without an owner nothing happens, and the condition says what is awaited.
-func TestNoCluster(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.change(func(c *controlplanev1.K0smotronControlPlane) { c.OwnerReferences = nil })
-	w.reconcile()
-	assert.Contains(t, w.is(controlplanev1.AvailableCondition, metav1.ConditionFalse).Message, "controlPlaneRef")
-}

@@ -79,7 +79,7 @@ type Reconciler struct {
 // Reconcile brings one control plane to what its spec asks for, in this order. Each phase ends the pass when it has to
 // wait for something; a watch, or a short pause where nothing can be watched, starts the next.
 //
-//  1. clusterFound: the owning Cluster is known.
+//  1. clusterFound: the Cluster is known, from the owner or, before core has set it, from the Cluster's reference.
 //  2. notPaused: neither the Cluster nor the control plane is paused.
 //  3. deleted: an object that is being deleted waits for its Machines and cleans up; nothing else happens to it.
 //  4. finalizerSet: deletion will pass through 3.

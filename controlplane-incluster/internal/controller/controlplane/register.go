@@ -59,6 +59,9 @@ import (
 // Kind is the lower-case kind that this controller reconciles, as flags and logs name it.
 const Kind = "k0smotroncontrolplane"
 
+// kindName is the kind as objects and references name it.
+const kindName = "K0smotronControlPlane"
+
 // SetupWithManager registers the controller and its watches. Everything it waits for wakes it: nothing is polled while
 // a control plane is at rest.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
@@ -85,17 +88,18 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 	return nil
 }
 
-// forCluster finds the control plane of a Cluster: pause, ranges and the endpoint come from there.
+// forCluster finds the control plane of a Cluster: pause, ranges and the endpoint come from there, and work begins when
+// the Cluster appears.
 func forCluster(_ context.Context, object client.Object) []reconcile.Request {
 	cluster, ok := object.(*clusterv1.Cluster)
 	if !ok {
 		return nil
 	}
-	ref := cluster.Spec.ControlPlaneRef
-	if ref.Kind != "K0smotronControlPlane" || ref.APIGroup != controlplanev1.GroupVersion.Group {
+	name := controlPlaneOf(cluster)
+	if name == "" {
 		return nil
 	}
-	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: cluster.Namespace, Name: ref.Name}}}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: cluster.Namespace, Name: name}}}
 }
 
 // forClusterLabel finds the control planes of the Cluster that an object is labelled with.

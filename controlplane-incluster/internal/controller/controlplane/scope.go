@@ -84,20 +84,6 @@ func (s *scope) everInitialized() bool {
 	return s.controlPlane.Initialized() || contract.ControlPlaneInitialized(s.cluster) || s.podSet != nil
 }
 
-func (r *Reconciler) clusterFound(ctx context.Context, s *scope) (phase.Outcome, error) {
-	cluster, err := contract.OwnerCluster(ctx, r.Client, s.controlPlane)
-	if err != nil {
-		if s.controlPlane.DeletionTimestamp.IsZero() {
-			return phase.Outcome{}, err
-		}
-		// Without its Cluster a control plane can only be deleted.
-		cluster = &clusterv1.Cluster{}
-		cluster.Namespace, cluster.Name = s.controlPlane.Namespace, s.controlPlane.Labels[clusterv1.ClusterNameLabel]
-	}
-	s.cluster = cluster
-	return phase.Continue(), nil
-}
-
 func notPaused(_ context.Context, s *scope) (phase.Outcome, error) {
 	return contract.CheckPaused(s.cluster, s.controlPlane), nil
 }
