@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -143,13 +142,11 @@ func MustScheme(add ...func(*runtime.Scheme) error) *runtime.Scheme {
 
 // CoreCRDs is the folder with the CRDs of the Cluster API release that the module under test requires.
 func CoreCRDs() (string, error) {
-	command := exec.CommandContext(context.Background(), "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/cluster-api")
-	command.Stderr = os.Stderr
-	output, err := command.Output()
+	module, err := output(context.Background(), "", "go", "list", "-m", "-f", "{{.Dir}}", clusterAPI)
 	if err != nil {
-		return "", fmt.Errorf("finding module sigs.k8s.io/cluster-api: %w", err)
+		return "", err
 	}
-	return filepath.Join(strings.TrimSpace(string(output)), "core", "config", "crd", "bases"), nil
+	return filepath.Join(module, "core", "config", "crd", "bases"), nil
 }
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)

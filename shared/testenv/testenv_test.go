@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/cluster-api/controllers/external"
@@ -81,6 +83,24 @@ func TestCreateOfKindsWithoutStatus(t *testing.T) {
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "none", Name: "s"}},
 	)
 	assert.ErrorContains(t, err, "creating *v1.Secret s")
+}
+
+// TestEachRelease: each run sees the CRDs of its release, and nothing is left of the run before.
+func TestEachRelease(t *testing.T) {
+	env.Create(t, testenv.Cluster(env.Namespace(t)))
+	var generators []string
+	env.EachRelease(t, func(t *testing.T) {
+		clusters := &clusterv1.ClusterList{}
+		require.NoError(t, env.Client.List(t.Context(), clusters))
+		assert.Empty(t, clusters.Items)
+		env.Create(t, testenv.Cluster(env.Namespace(t)))
+
+		crd := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "clusters.cluster.x-k8s.io"}}
+		env.Get(t, crd)
+		generators = append(generators, crd.Annotations["controller-gen.kubebuilder.io/version"])
+	})
+	require.Len(t, generators, len(testenv.Releases())+1)
+	assert.Len(t, slices.Compact(generators), len(generators), "each release is made by another generator: %v", generators)
 }
 
 // recorder is a test that notes its failures instead of failing.

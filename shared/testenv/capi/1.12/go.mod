@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Pins the CRDs of Cluster API 1.12 for tests (testenv.Releases). Nothing is built from this module.
+module github.com/k0smotron/k0smotron/shared/testenv/capi/1.12
+
+go 1.26.0
+
+require sigs.k8s.io/cluster-api v1.12.0
