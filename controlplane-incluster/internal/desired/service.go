@@ -29,6 +29,9 @@ func Service(identity child.Identity, settings controlplanev1.ServiceSpec) *core
 			Type:     corev1.ServiceType(cmp.Or(settings.Type, controlplanev1.ServiceTypeClusterIP)),
 			Selector: identity.Selector(child.RoleControlPlane),
 			Ports:    servicePorts(settings),
+			// There is one pod, so nobody else could answer for it: the API server is reached from the moment it listens, and
+			// not a second or two later, when the kubelet has asked again and word of it has gone round.
+			PublishNotReadyAddresses: true,
 		},
 	}
 	service.Annotations = maps.Clone(settings.Annotations)

@@ -22,7 +22,7 @@ const (
 	// retryDelay is the pause where the next state is a moment away.
 	retryDelay = time.Second
 	// probeDelay is the pause between two questions to an API server that is about to be ready.
-	probeDelay = time.Second
+	probeDelay = 500 * time.Millisecond
 	// absentSecretDelay is the pause until we look again for a Secret that does not exist and carries no label to
 	// watch it by.
 	absentSecretDelay = 15 * time.Second

@@ -67,10 +67,11 @@ func upToDate(set *appsv1.StatefulSet) int32 {
 }
 
 // reportVersions tells what runs, in the form in which the user wrote the version. While nothing is ready, the last
-// report stands: what ran last is nearer to the truth than what is wished.
+// report stands: what ran last is nearer to the truth than what is wished. It waits for the StatefulSet to count the pod,
+// so that both are one write.
 func (s *scope) reportVersions() {
 	spec, err := k0sversion.Parse(s.controlPlane.Spec.Version)
-	if err != nil {
+	if err != nil || *s.controlPlane.Status.ReadyReplicas == 0 {
 		return
 	}
 	running := map[string]int32{}
@@ -172,7 +173,8 @@ func (s *scope) reportComponents() {
 	}
 }
 
-// whyNotReady is what the management cluster says about the pods, as far as that does not change all the time.
+// whyNotReady is what the management cluster says about pods that need somebody's help. The stations of every start are not
+// among it: following them would be a write each, and tell nobody anything.
 func whyNotReady(pods []corev1.Pod) string {
 	var reasons []string
 	for i := range pods {
@@ -197,14 +199,25 @@ func podReason(pod *corev1.Pod) string {
 		}
 	}
 	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		switch {
-		case status.State.Waiting != nil && !starting(status.State.Waiting.Reason):
-			return fmt.Sprintf("container %s is waiting: %s", status.Name, status.State.Waiting.Reason)
-		case status.State.Terminated != nil && status.State.Terminated.ExitCode != 0:
-			return fmt.Sprintf("container %s ended with exit code %d", status.Name, status.State.Terminated.ExitCode)
+		if reason := containerReason(status); reason != "" {
+			return "container " + status.Name + " " + reason
 		}
 	}
-	return "is starting"
+	return ""
+}
+
+// containerReason stays the same while a container that fails goes round between its end, a pause and the next try.
+func containerReason(status corev1.ContainerStatus) string {
+	ended := cmp.Or(status.State.Terminated, status.LastTerminationState.Terminated)
+	switch {
+	case ended != nil && ended.ExitCode != 0:
+		return fmt.Sprintf("ended with exit code %d", ended.ExitCode)
+	case status.State.Waiting == nil || starting(status.State.Waiting.Reason):
+		return ""
+	case status.State.Waiting.Reason == "ErrImagePull":
+		return "is waiting: ImagePullBackOff"
+	}
+	return "is waiting: " + status.State.Waiting.Reason
 }
 
 // starting tells the stations of every start, which would only be noise, from what keeps a container waiting.
