@@ -79,6 +79,7 @@ func TestNoVerdict(t *testing.T) {
 	w.runPods(w.podSetName(), 1)
 	w.hosted.up()
 	w.hosted.serves = false
+	w.reconcile()
 	assert.Equal(t, 2*time.Second, w.reconcile().RequeueAfter)
 	unknown := w.is(controlplanev1.ConfigurationAppliedCondition, metav1.ConditionUnknown)
 	assert.Contains(t, unknown.Message, "waiting for k0s to serve")

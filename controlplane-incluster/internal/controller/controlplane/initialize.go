@@ -17,19 +17,22 @@ import (
 const probeTimeout = 3 * time.Second
 
 // initialized asks the API server through the address that machines will use. Once it has answered, the endpoint is
-// published: core takes both from here, and from then on machines may join.
+// published: core takes both from here, and from then on machines may join. That ends the pass, so that it is told before
+// anything else is asked of the new API server; the change of the status starts the next.
 func (r *Reconciler) initialized(ctx context.Context, s *scope) (phase.Outcome, error) {
+	next := phase.Continue()
 	if !s.controlPlane.Initialized() {
 		if outcome, ready := r.answered(ctx, s); !ready {
 			return outcome, nil
 		}
+		next = phase.Done()
 	}
 	if err := r.endpointPublished(ctx, s); err != nil {
 		return phase.Outcome{}, err
 	}
 	s.controlPlane.Status.Initialization.ControlPlaneInitialized = new(true)
 	conditions.True(s.controlPlane, controlplanev1.InitializedCondition, controlplanev1.InitializedReason, "")
-	return phase.Continue(), nil
+	return next, nil
 }
 
 func (r *Reconciler) answered(ctx context.Context, s *scope) (phase.Outcome, bool) {

@@ -56,12 +56,16 @@ func TestComesUp(t *testing.T) {
 	assert.Contains(t, told.Message, "https://10.211.0.200:6443: the API server cannot be reached: no route to host")
 	assert.True(t, w.controlPlane.Spec.ControlPlaneEndpoint.IsZero())
 
-	// It answers.
+	// It answers, and that is told before anything else is asked of it.
 	w.hosted.up()
-	w.reconcile()
+	assert.Zero(t, w.reconcile())
 	assert.True(t, w.controlPlane.Initialized())
 	assert.Equal(t, clusterv1.APIEndpoint{Host: "10.211.0.200", Port: 6443}, w.controlPlane.Spec.ControlPlaneEndpoint)
 	w.is(controlplanev1.AvailableCondition, metav1.ConditionTrue)
+	assert.Empty(t, w.hosted.applied)
+
+	w.reconcile()
+	assert.Len(t, w.hosted.applied, 1)
 	w.is(controlplanev1.ConfigurationAppliedCondition, metav1.ConditionUnknown)
 
 	w.reconcile()

@@ -92,7 +92,8 @@ type Reconciler struct {
 //  11. configurationApplied: the k0s configuration in its Secret.
 //  12. podsApplied: the control plane pods.
 //  13. accessApplied: the admin kubeconfig, and the Secret that tells machines how to join.
-//  14. initialized: the API server has answered through that address; then the endpoint is published, once.
+//  14. initialized: the API server has answered through that address; then the endpoint is published, once, and the pass
+//     ends, so that this is told at once.
 //  15. clusterConfigured: the cluster-wide configuration is applied in the running cluster.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	controlPlane := &controlplanev1.K0smotronControlPlane{}

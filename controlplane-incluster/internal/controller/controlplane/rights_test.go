@@ -92,6 +92,7 @@ func (w *world) comesUpWithoutEtcd() {
 	w.hosted.up()
 	w.reconcile()
 	w.reconcile()
+	w.reconcile()
 	w.is(controlplanev1.AvailableCondition, metav1.ConditionTrue)
 }
 

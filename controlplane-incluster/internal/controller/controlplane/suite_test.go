@@ -269,7 +269,8 @@ func (w *world) available() *world {
 	w.runPods(w.etcdSetName(), 1)
 	w.runPods(w.podSetName(), 1)
 	w.hosted.up()
-	w.reconcile() // initialises, applies the cluster-wide configuration
+	w.reconcile() // is initialised
+	w.reconcile() // applies the cluster-wide configuration
 	w.reconcile() // takes the verdict
 	w.is(controlplanev1.AvailableCondition, metav1.ConditionTrue)
 	return w
