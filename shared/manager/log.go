@@ -32,10 +32,17 @@ func (o *Options) Logger() (logr.Logger, error) {
 	config.Level = zap.NewAtomicLevelAt(zapcore.Level(-o.LogLevel))
 	config.Sampling = nil
 	config.EncoderConfig.EncodeTime = zapcore.ISO8601TimeEncoder
+	config.EncoderConfig.EncodeLevel = encodeLevel
 	config.EncoderConfig.TimeKey = "time"
 	logger, err := config.Build()
 	if err != nil {
 		return logr.Logger{}, fmt.Errorf("building the logger: %w", err)
 	}
-	return zapr.NewLogger(logger), nil
+	return zapr.NewLoggerWithOptions(logger, zapr.LogInfoLevel("v")), nil
+}
+
+// encodeLevel names every level: zap has no names for those below debug, which are our verbosities above 1. The exact
+// verbosity stands beside it as "v".
+func encodeLevel(level zapcore.Level, encoder zapcore.PrimitiveArrayEncoder) {
+	zapcore.LowercaseLevelEncoder(max(level, zapcore.DebugLevel), encoder)
 }

@@ -3,6 +3,9 @@
 package manager_test
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -109,4 +112,48 @@ func TestLogger(t *testing.T) {
 			assert.False(t, logger.V(tc.enabled+1).Enabled())
 		})
 	}
+}
+
+// TestLogLines pins what an operator reads and filters by.
+func TestLogLines(t *testing.T) { // It exchanges standard error.
+	cases := map[string][]string{
+		"json": {
+			`{"level":"info","time":"`, `"msg":"terse","v":0,"name":"a"}`,
+			`{"level":"debug","time":"`, `"msg":"normal","v":2}`,
+			`{"level":"error","time":"`, `"msg":"failed","error":"boom"`,
+		},
+		"text": {"\tinfo\t", "terse\t{\"v\": 0, \"name\": \"a\"}", "\tdebug\t", "normal\t{\"v\": 2}", "\terror\t", "boom"},
+	}
+	for format, want := range cases {
+		t.Run(format, func(t *testing.T) {
+			text := standardError(t, func() {
+				logger, err := parse(t, "--logging-format="+format).Logger()
+				require.NoError(t, err)
+				logger.Info("terse", "name", "a")
+				logger.V(2).Info("normal")
+				logger.V(3).Info("not wanted")
+				logger.Error(errors.New("boom"), "failed")
+			})
+			for _, part := range want {
+				assert.Contains(t, text, part)
+			}
+			assert.NotContains(t, text, "Level(")
+			assert.NotContains(t, text, "not wanted")
+		})
+	}
+}
+
+// standardError is what f writes there.
+func standardError(t *testing.T, f func()) string {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	require.NoError(t, err)
+	before := os.Stderr
+	os.Stderr = file
+	defer func() { os.Stderr = before }()
+	f()
+	require.NoError(t, file.Close())
+	text, err := os.ReadFile(file.Name())
+	require.NoError(t, err)
+	return string(text)
 }
