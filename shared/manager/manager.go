@@ -22,6 +22,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -50,13 +51,15 @@ type Provider struct {
 	Webhooks bool
 	// Cache restricts kinds further; Secrets and ConfigMaps are restricted already.
 	Cache map[client.Object]cache.ByObject
+	// Controllers are the defaults of all controllers.
+	Controllers config.Controller
 }
 
 // Run runs a manager until ctx ends. setup adds the controllers; it is called only when the provider's CRDs are its
 // own. Otherwise the manager serves health alone, is not ready, says who owns the kinds, and returns an error, so that it
 // is started again, as soon as that changes.
 func Run(
-	ctx context.Context, config *rest.Config, provider Provider, options *Options,
+	ctx context.Context, cluster *rest.Config, provider Provider, options *Options,
 	setup func(ctx context.Context, mgr ctrl.Manager) error,
 ) error {
 	logger, err := options.Logger()
@@ -66,7 +69,7 @@ func Run(
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
 	ctx = ctrl.LoggerInto(ctx, logger)
-	mgr, err := New(config, provider, options)
+	mgr, err := New(cluster, provider, options)
 	if err != nil {
 		return err
 	}
@@ -87,14 +90,14 @@ func Run(
 	return nil
 }
 
-// New builds a manager with health checks and without controllers. config is not changed.
-func New(config *rest.Config, provider Provider, options *Options) (ctrl.Manager, error) {
+// New builds a manager with health checks and without controllers. cluster is not changed.
+func New(cluster *rest.Config, provider Provider, options *Options) (ctrl.Manager, error) {
 	if err := apiextensionsv1.AddToScheme(provider.Scheme); err != nil {
 		return nil, fmt.Errorf("adding CRDs to the scheme: %w", err)
 	}
-	config = rest.CopyConfig(config)
-	config.QPS, config.Burst = options.KubeAPIQPS, options.KubeAPIBurst
-	config.UserAgent = UserAgent(provider.Name)
+	access := rest.CopyConfig(cluster)
+	access.QPS, access.Burst = options.KubeAPIQPS, options.KubeAPIBurst
+	access.UserAgent = UserAgent(provider.Name)
 	settings := ctrl.Options{
 		Scheme:                        provider.Scheme,
 		LeaderElection:                options.LeaderElect,
@@ -109,13 +112,14 @@ func New(config *rest.Config, provider Provider, options *Options) (ctrl.Manager
 		Metrics:                       options.metrics(),
 		Cache:                         options.cache(provider),
 		Client:                        client.Options{Cache: &client.CacheOptions{Unstructured: true}},
+		Controller:                    provider.Controllers,
 	}
 	if provider.Webhooks {
 		settings.WebhookServer = webhook.NewServer(webhook.Options{
 			Port: options.WebhookPort, CertDir: options.WebhookCertDir,
 		})
 	}
-	mgr, err := ctrl.NewManager(config, settings)
+	mgr, err := ctrl.NewManager(access, settings)
 	if err != nil {
 		return nil, fmt.Errorf("creating manager: %w", err)
 	}
@@ -152,7 +156,7 @@ func (o *Options) metrics() metricsserver.Options {
 // cache keeps Secrets and ConfigMaps out that belong to no Cluster, and drops managedFields: nothing of ours reads
 // them, and they are half of many objects.
 func (o *Options) cache(provider Provider) cache.Options {
-	ofClusters := cache.ByObject{Label: clusterSelector()}
+	ofClusters := cache.ByObject{Label: HasLabel(clusterv1.ClusterNameLabel)}
 	byObject := map[client.Object]cache.ByObject{
 		&corev1.Secret{}:    ofClusters,
 		&corev1.ConfigMap{}: ofClusters,
@@ -169,9 +173,10 @@ func (o *Options) cache(provider Provider) cache.Options {
 	return settings
 }
 
-func clusterSelector() labels.Selector {
-	requirement, err := labels.NewRequirement(clusterv1.ClusterNameLabel, selection.Exists, nil)
-	if err != nil { // Cannot happen: the key is a constant and valid.
+// HasLabel selects objects with a label, whatever its value; the key must be valid.
+func HasLabel(key string) labels.Selector {
+	requirement, err := labels.NewRequirement(key, selection.Exists, nil)
+	if err != nil { // A key that is no key is on no object.
 		return labels.Nothing()
 	}
 	return labels.NewSelector().Add(*requirement)
