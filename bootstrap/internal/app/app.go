@@ -11,10 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
-	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
@@ -48,51 +45,31 @@ type Options struct {
 
 // Main runs the program with its arguments until ctx ends.
 func Main(ctx context.Context, args []string) error {
-	options := &Options{Manager: manager.NewOptions(kindWorkerConfig, kindMachine)}
-	flags := pflag.NewFlagSet(ProviderName, pflag.ContinueOnError)
-	options.AddFlags(flags)
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			return nil
-		}
+	provider, err := Provider()
+	if err != nil {
 		return err
 	}
-	if options.TokenTTL < shortestTTL {
-		return fmt.Errorf("--bootstrap-token-ttl is %s, it must be at least %s", options.TokenTTL, shortestTTL)
-	}
-	return options.run(ctx)
+	options := newOptions()
+	return manager.Program{
+		Provider: provider, Options: options.Manager,
+		AddFlags: options.addFlags, Check: options.check, Setup: options.setup,
+	}.Main(ctx, args)
 }
 
-// AddFlags adds a flag for every option.
-func (o *Options) AddFlags(flags *pflag.FlagSet) {
-	o.Manager.AddFlags(flags)
-	flags.DurationVar(&o.TokenTTL, "bootstrap-token-ttl", jointoken.DefaultTTL,
+func newOptions() *Options {
+	return &Options{Manager: manager.NewOptions(kindWorkerConfig, kindMachine), TokenTTL: jointoken.DefaultTTL}
+}
+
+func (o *Options) addFlags(flags *pflag.FlagSet) {
+	flags.DurationVar(&o.TokenTTL, "bootstrap-token-ttl", o.TokenTTL,
 		"How long a join token is valid. It is extended while its machine has not joined and revoked when it has.")
 }
 
-func (o *Options) run(ctx context.Context) error {
-	config, err := ctrl.GetConfig()
-	if err != nil {
-		return fmt.Errorf("finding the management cluster: %w", err)
+func (o *Options) check() error {
+	if o.TokenTTL < shortestTTL {
+		return fmt.Errorf("--bootstrap-token-ttl is %s, it must be at least %s", o.TokenTTL, shortestTTL)
 	}
-	scheme, err := Scheme()
-	if err != nil {
-		return err
-	}
-	return manager.Run(ctx, config, Provider(scheme), o.Manager, o.setup)
-}
-
-// Scheme knows every kind that the manager reads and writes.
-func Scheme() (*runtime.Scheme, error) {
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, clusterv1.AddToScheme, bootstrapv1.AddToScheme,
-	} {
-		if err := add(scheme); err != nil {
-			return nil, fmt.Errorf("building scheme: %w", err)
-		}
-	}
-	return scheme, nil
+	return nil
 }
 
 // Before it starts a controller, the manager reads whose its CRDs are; and it asks who scrapes its metrics.
@@ -102,28 +79,22 @@ func Scheme() (*runtime.Scheme, error) {
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 
 // Provider describes this provider.
-func Provider(scheme *runtime.Scheme) manager.Provider {
-	versions := []string{bootstrapv1.GroupVersion.Version}
-	group := "." + bootstrapv1.GroupVersion.Group
+func Provider() (manager.Provider, error) {
+	scheme, err := manager.NewScheme(bootstrapv1.AddToScheme)
+	if err != nil {
+		return manager.Provider{}, err
+	}
 	return manager.Provider{
 		Name:             ProviderName,
 		LeaderElectionID: ProviderName,
 		Label:            "bootstrap-k0smotron",
 		Scheme:           scheme,
-		CRDs: []manager.CRD{
-			{Name: "k0sworkerconfigs" + group, Versions: versions},
-			{Name: "k0sworkerconfigtemplates" + group, Versions: versions},
-		},
-	}
+		CRDs:             manager.CRDs(bootstrapv1.GroupVersion, "k0sworkerconfigs", "k0sworkerconfigtemplates"),
+	}, nil
 }
 
 func (o *Options) setup(ctx context.Context, mgr ctrl.Manager) error {
-	connections, err := workload.SetupClusterCache(ctx, mgr, workload.CacheOptions{
-		UserAgent:   manager.UserAgent(ProviderName),
-		WatchFilter: o.Manager.WatchFilter,
-		QPS:         o.Manager.ClusterCacheQPS,
-		Burst:       o.Manager.ClusterCacheBurst,
-	})
+	connections, err := o.Manager.SetupClusterCache(ctx, mgr, ProviderName)
 	if err != nil {
 		return err
 	}

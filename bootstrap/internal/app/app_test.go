@@ -16,11 +16,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	"sigs.k8s.io/cluster-api/controllers/external"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
@@ -54,7 +56,9 @@ func TestMainRefusesBadFlags(t *testing.T) {
 func TestFlags(t *testing.T) {
 	t.Parallel()
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	(&Options{Manager: manager.NewOptions(kindWorkerConfig, kindMachine)}).AddFlags(flags)
+	options := newOptions()
+	options.Manager.AddFlags(flags)
+	options.addFlags(flags)
 	for _, name := range []string{
 		"leader-elect", "diagnostics-address", "insecure-diagnostics", "health-addr", "watch-filter", "namespace",
 		"kube-api-qps", "kube-api-burst", "sync-period", "k0sworkerconfig-concurrency", "machine-concurrency",
@@ -66,16 +70,22 @@ func TestFlags(t *testing.T) {
 }
 
 // TestManagerFollowsEvents runs the whole manager, with its caches, its watches and a real ClusterCache, against an API
-// server that plays both the management and the workload cluster. Every step is one event; none waits for a poll.
+// server that plays both the management and the workload cluster, under every supported release of Cluster API. Every
+// step is one event; none waits for a poll.
 func TestManagerFollowsEvents(t *testing.T) {
 	labelCRDs(t)
+	env.EachRelease(t, followEvents)
+}
+
+func followEvents(t *testing.T) {
+	t.Helper()
 	w := &world{T: t, namespace: env.Namespace(t)}
 	w.startManager()
 
 	cluster := testenv.Cluster(w.namespace, testenv.Paused)
 	machine := testenv.Machine(w.namespace, "worker", testenv.BootstrappedBy("K0sWorkerConfig", "worker"))
 	machine.Spec.Version = "v1.36.3"
-	env.Create(t, machine)
+	w.create(machine)
 	config := testenv.OwnedBy(&bootstrapv1.K0sWorkerConfig{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: w.namespace, Name: "worker", Labels: map[string]string{clusterv1.ClusterNameLabel: testenv.ClusterName},
@@ -87,7 +97,7 @@ func TestManagerFollowsEvents(t *testing.T) {
 	env.Create(t, config)
 	w.becomes(bootstrapv1.DataSecretAvailableCondition, contract.WaitingForCluster)
 
-	env.Create(t, cluster)
+	w.create(cluster)
 	w.becomes(bootstrapv1.PausedCondition, clusterv1.PausedReason)
 
 	w.update(cluster, func() { cluster.Spec.Paused = new(false) })
@@ -110,6 +120,7 @@ func TestManagerFollowsEvents(t *testing.T) {
 
 	env.Create(t, kubeconfig(t, w.namespace))
 	w.becomes(bootstrapv1.ReadyCondition, bootstrapv1.ReadyReason)
+	w.fitsTheContract(machine)
 	token := w.token()
 	w.exists(token)
 
@@ -118,6 +129,7 @@ func TestManagerFollowsEvents(t *testing.T) {
 		Name: "node-" + w.namespace, Labels: map[string]string{contract.MachineNameLabel: "worker"},
 	}}
 	env.Create(t, node)
+	t.Cleanup(func() { assert.NoError(t, env.Client.Delete(context.Background(), node)) })
 	require.Eventually(t, func() bool {
 		env.Get(t, node)
 		return node.Spec.ProviderID == "test://worker"
@@ -143,22 +155,46 @@ type world struct {
 
 func (w *world) startManager() {
 	w.Helper()
-	options := &Options{Manager: manager.NewOptions(kindWorkerConfig, kindMachine), TokenTTL: jointoken.DefaultTTL}
+	options := newOptions()
 	options.Manager.LeaderElect = false
 	options.Manager.DiagnosticsAddress = "0"
 	options.Manager.HealthAddress = "0"
 	options.Manager.Namespace = w.namespace
-	scheme, err := Scheme()
+	provider, err := Provider()
 	require.NoError(w.T, err)
+	// One manager after another runs in this process.
+	provider.Controllers.SkipNameValidation = new(true)
 	ctx, cancel := context.WithCancel(w.Context())
 	stopped := make(chan error, 1)
 	go func() {
-		stopped <- manager.Run(ctx, rest.CopyConfig(env.Config), Provider(scheme), options.Manager, options.setup)
+		stopped <- manager.Run(ctx, rest.CopyConfig(env.Config), provider, options.Manager, options.setup)
 	}()
 	w.Cleanup(func() {
 		cancel()
 		assert.NoError(w.T, <-stopped)
 	})
+}
+
+// fitsTheContract follows the Machine's reference as core does: by the label of our CRD, to fields that core knows by
+// their paths alone.
+func (w *world) fitsTheContract(machine *clusterv1.Machine) {
+	w.Helper()
+	env.Get(w.T, machine)
+	config, err := external.GetObjectFromContractVersionedRef(
+		w.Context(), env.Client, machine.Spec.Bootstrap.ConfigRef, w.namespace)
+	require.NoError(w.T, err)
+	created, _, err := unstructured.NestedBool(config.Object, "status", "initialization", "dataSecretCreated")
+	require.NoError(w.T, err)
+	assert.True(w.T, created)
+	name, _, err := unstructured.NestedString(config.Object, "status", "dataSecretName")
+	require.NoError(w.T, err)
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
+	w.exists(secret)
+	assert.NotEmpty(w.T, secret.Data["value"])
+	assert.Equal(w.T, testenv.ClusterName, secret.Labels[clusterv1.ClusterNameLabel])
+
+	// What core does with the name; the release must take it, and we must not mind.
+	w.update(machine, func() { machine.Spec.Bootstrap.DataSecretName = &name })
 }
 
 func (w *world) becomes(conditionType, reason string) {
@@ -170,6 +206,12 @@ func (w *world) becomes(conditionType, reason string) {
 		condition := conditions.Get(config, conditionType)
 		return condition != nil && condition.Reason == reason
 	}, within, 20*time.Millisecond, "%s does not become %s", conditionType, reason)
+}
+
+// create is strict: a field that the release does not know is an error.
+func (w *world) create(object client.Object) {
+	w.Helper()
+	require.NoError(w.T, client.WithFieldValidation(env.Client, metav1.FieldValidationStrict).Create(w.Context(), object))
 }
 
 func (w *world) exists(object client.Object) {
