@@ -13,12 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/selection"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
-	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -57,14 +52,14 @@ func Main(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == commandPlace {
 		return runPlace(args[1:])
 	}
-	options := Options{Manager: manager.NewOptions(controlplane.Kind)}
-	flags := pflag.NewFlagSet(defaults.ProviderName, pflag.ContinueOnError)
-	options.Manager.AddFlags(flags)
-	options.addFlags(flags)
-	if err := flags.Parse(args); err != nil {
-		return ignoreHelp(err)
+	provider, err := Provider()
+	if err != nil {
+		return err
 	}
-	return options.run(ctx)
+	options := &Options{Manager: manager.NewOptions(controlplane.Kind)}
+	return manager.Program{
+		Provider: provider, Options: options.Manager, AddFlags: options.addFlags, Setup: options.setup,
+	}.Main(ctx, args)
 }
 
 func (o *Options) addFlags(flags *pflag.FlagSet) {
@@ -84,7 +79,7 @@ func runPlace(args []string) error {
 	from := flags.String("from", "", "Folder with the files to place.")
 	to := flags.String("to", "", "Folder to place them in.")
 	if err := flags.Parse(args); err != nil {
-		return ignoreHelp(err)
+		return manager.IgnoreHelp(err)
 	}
 	if *from == "" || *to == "" {
 		return errors.New("place needs --from and --to")
@@ -92,63 +87,21 @@ func runPlace(args []string) error {
 	return place.Files(*from, *to)
 }
 
-func ignoreHelp(err error) error {
-	if errors.Is(err, pflag.ErrHelp) {
-		return nil
-	}
-	return err
-}
-
-func (o *Options) run(ctx context.Context) error {
-	config, err := ctrl.GetConfig()
+// Provider describes this provider. The cache holds no pods but those that play a role in a control plane.
+func Provider() (manager.Provider, error) {
+	scheme, err := manager.NewScheme(controlplanev1.AddToScheme)
 	if err != nil {
-		return fmt.Errorf("finding the management cluster: %w", err)
+		return manager.Provider{}, err
 	}
-	scheme, err := Scheme()
-	if err != nil {
-		return err
-	}
-	return manager.Run(ctx, config, Provider(scheme), o.Manager, o.setup)
-}
-
-// Scheme knows every kind that the manager reads and writes.
-func Scheme() (*runtime.Scheme, error) {
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, clusterv1.AddToScheme, controlplanev1.AddToScheme,
-	} {
-		if err := add(scheme); err != nil {
-			return nil, fmt.Errorf("building scheme: %w", err)
-		}
-	}
-	return scheme, nil
-}
-
-// Provider describes this provider.
-func Provider(scheme *runtime.Scheme) manager.Provider {
-	versions := []string{controlplanev1.GroupVersion.Version}
-	group := "." + controlplanev1.GroupVersion.Group
 	return manager.Provider{
 		Name:             defaults.ProviderName,
 		LeaderElectionID: defaults.ProviderName,
 		Label:            "control-plane-k0smotron",
 		Scheme:           scheme,
-		CRDs: []manager.CRD{
-			{Name: "k0smotroncontrolplanes" + group, Versions: versions},
-			{Name: "k0smotroncontrolplanetemplates" + group, Versions: versions},
-		},
-		Webhooks: true,
-		Cache:    map[client.Object]cache.ByObject{&corev1.Pod{}: {Label: withRole()}},
-	}
-}
-
-// withRole selects what plays a role in a control plane, so that the cache holds no other pods.
-func withRole() labels.Selector {
-	requirement, err := labels.NewRequirement(contract.RoleLabel, selection.Exists, nil)
-	if err != nil { // Cannot happen: the key is a constant and valid.
-		return labels.Nothing()
-	}
-	return labels.NewSelector().Add(*requirement)
+		CRDs:             manager.CRDs(controlplanev1.GroupVersion, "k0smotroncontrolplanes", "k0smotroncontrolplanetemplates"),
+		Webhooks:         true,
+		Cache:            map[client.Object]cache.ByObject{&corev1.Pod{}: {Label: manager.HasLabel(contract.RoleLabel)}},
+	}, nil
 }
 
 func (o *Options) setup(ctx context.Context, mgr ctrl.Manager) error {

@@ -53,9 +53,8 @@ func TestArguments(t *testing.T) {
 // TestProviderIsThatOfItsManifests: what the manager checks at its start is what the release installs.
 func TestProviderIsThatOfItsManifests(t *testing.T) {
 	t.Parallel()
-	scheme, err := app.Scheme()
+	provider, err := app.Provider()
 	require.NoError(t, err)
-	provider := app.Provider(scheme)
 	var kustomization struct {
 		Namespace string `json:"namespace"`
 		Labels    []struct {

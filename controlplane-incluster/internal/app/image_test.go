@@ -70,7 +70,12 @@ func TestEnv(t *testing.T) {
 // TestCachedPods: the cache holds pods of control planes and no others.
 func TestCachedPods(t *testing.T) {
 	t.Parallel()
-	selector := withRole()
-	assert.True(t, selector.Matches(labels.Set{"k0smotron.io/role": "controlplane"}))
-	assert.False(t, selector.Matches(labels.Set{"app": "something"}))
+	provider, err := Provider()
+	require.NoError(t, err)
+	require.Len(t, provider.Cache, 1)
+	for kind, restriction := range provider.Cache {
+		assert.IsType(t, &corev1.Pod{}, kind)
+		assert.True(t, restriction.Label.Matches(labels.Set{"k0smotron.io/role": "controlplane"}))
+		assert.False(t, restriction.Label.Matches(labels.Set{"app": "something"}))
+	}
 }
