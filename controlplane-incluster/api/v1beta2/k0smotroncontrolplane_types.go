@@ -19,8 +19,9 @@ const ControlPlaneFinalizer = "k0smotroncontrolplane.controlplane.cluster.x-k8s.
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.controlPlaneEndpoint) || (has(self.controlPlaneEndpoint) && self.controlPlaneEndpoint == oldSelf.controlPlaneEndpoint)",message="controlPlaneEndpoint is fixed once it is set, because every machine and kubeconfig uses it; to move a cluster point the same DNS name elsewhere, or create a new Cluster",fieldPath=".controlPlaneEndpoint"
 // +kubebuilder:validation:XValidation:rule="has(self.externalAddress) || !has(oldSelf.controlPlaneEndpoint) || (has(self.service) && has(self.service.type) ? self.service.type : 'ClusterIP') == (has(oldSelf.service) && has(oldSelf.service.type) ? oldSelf.service.type : 'ClusterIP')",message="service.type can only change while externalAddress is set: machines reach this control plane under the address of its Service; create a new Cluster with an externalAddress of its own and move the workload",fieldPath=".service"
 type K0smotronControlPlaneSpec struct {
-	// replicas is the number of control plane pods. Only 1 is possible now; unset means 1.
+	// replicas is the number of control plane pods. Only 1 is possible now.
 	// +optional
+	// +kubebuilder:default=1
 	// +kubebuilder:validation:XValidation:rule="self == 1",message="replicas must be 1: more than one control plane pod is not possible yet"
 	Replicas *int32 `json:"replicas,omitempty"`
 

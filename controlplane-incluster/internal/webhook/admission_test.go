@@ -231,7 +231,8 @@ func TestLeadingV(t *testing.T) {
 	version, _, err := unstructured.NestedString(o.Object, "spec", "version")
 	require.NoError(t, err)
 	assert.Equal(t, "v1.36.3+k0s.2", version)
-	assert.Equal(t, map[string]any{"version": "v1.36.3+k0s.2"}, o.Object["spec"], "nothing else is filled in")
+	assert.Equal(t, map[string]any{"version": "v1.36.3+k0s.2", "replicas": int64(1)}, o.Object["spec"],
+		"nothing else is filled in but what the schema does")
 }
 
 // TestTemplate: the settings of a template follow the same rules.
