@@ -99,7 +99,7 @@ image: ## Build the image archives alone.
 
 ##@ A real cluster on this machine (Linux, root, apt)
 
-LAB := cd e2e && go run ./lab
+RUN := exec .github/tools/run
 
 lab-check:
 	@.github/tools/lab-check
@@ -110,27 +110,28 @@ programs: ## Build Kubernetes, etcd and what else the lab runs, where it is not 
 
 .PHONY: demo
 demo: lab-check programs dist ## Create a management cluster, the providers and a k0s cluster with a joined node.
-	@cd e2e && go run ./demo
+	@$(RUN) demo
 
 .PHONY: demo-clean
-demo-clean: lab-down ## Remove all that the demo made, but packages, which it lists.
+demo-clean: lab-down ## Remove all that the demo made, but packages, which it lists, and the cache.
+	@rm -rf '$(CURDIR)/dist'
 
 .PHONY: lab-up
 lab-up: lab-check programs dist ## Create the management cluster with the providers alone.
-	@$(LAB) up
-	@$(LAB) init
+	@$(RUN) lab up
+	@$(RUN) lab init
 
 .PHONY: lab-status
 lab-status: ## Tell what runs in the lab and where to look.
-	@$(LAB) status
+	@$(RUN) lab status
 
 .PHONY: lab-down
 lab-down: ## Remove the management cluster and all machines.
-	@$(LAB) down
+	@$(RUN) lab down
 
 .PHONY: lab-bench
 lab-bench: lab-check programs dist ## Measure how long a hosted control plane takes, beside k0s alone.
-	@cd e2e && go run ./bench
+	@$(RUN) bench
 
 .PHONY: k0s-contract
 k0s-contract: lab-check programs ## Hold the k0s that the lab uses to what the golden files rely on.

@@ -22,7 +22,9 @@ import (
 
 // Init installs Cluster API and all providers there are with the real clusterctl. It can be repeated: a provider whose
 // components or image changed since is deleted, without its CRDs, and installed again.
-func (l *Lab) Init(ctx context.Context) error {
+func (l *Lab) Init(ctx context.Context) error { return l.exclusively(ctx, l.initialise) }
+
+func (l *Lab) initialise(ctx context.Context) error {
 	var providers []repository.Provider
 	return l.Printer.Run(ctx,
 		step.Step{Name: "laying out the clusterctl repository", Run: func(ctx context.Context) (note string, err error) {

@@ -5,14 +5,17 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/k0smotron/k0smotron/e2e/lab/layout"
 	"github.com/k0smotron/k0smotron/e2e/lab/process"
@@ -104,4 +107,58 @@ func TestNewLeavesNothingOut(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, &out, lab.Out, "who builds a machine image on a fresh machine says so")
 	assert.FileExists(t, filepath.Join(lab.Paths.Repo, "go.work"))
+}
+
+func TestNothingIsWrittenAtHome(t *testing.T) {
+	t.Setenv("KUBECACHEDIR", "")
+	t.Setenv("CLUSTERCTL_DISABLE_VERSIONCHECK", "")
+	require.NoError(t, stayAwayFromHome(layout.Paths{Cache: "/cache"}))
+	assert.Equal(t, "/cache/kubectl", os.Getenv("KUBECACHEDIR"))
+	assert.Equal(t, "true", os.Getenv("CLUSTERCTL_DISABLE_VERSIONCHECK"))
+}
+
+func TestLeftoversAreNamed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	clock := testclock.NewFakeClock(time.Now())
+	lab := &Lab{
+		Paths: layout.Paths{State: dir, Run: filepath.Join(dir, "run"), Cache: filepath.Join(dir, "cache")},
+		Clock: clock,
+	}
+	go func() {
+		for !t.Failed() && t.Context().Err() == nil {
+			clock.Step(time.Minute)
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	_, err := lab.lookForLeftovers(t.Context())
+	require.ErrorContains(t, err, "\n  directory "+dir)
+
+	lab.Paths.State = filepath.Join(dir, "state")
+	note, err := lab.lookForLeftovers(t.Context())
+	if err != nil { // a lab may run on this machine
+		assert.NotContains(t, err.Error(), dir)
+		return
+	}
+	assert.Equal(t, "none", note)
+}
+
+func TestAProgramWithoutItsFileIsKilled(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	lab := &Lab{Paths: layout.Paths{State: dir, Run: filepath.Join(dir, "run")}}
+	_, err := lab.programs().Ensure(t.Context(), process.Spec{Name: "agent", Args: []string{"sleep", "63.75"}})
+	require.NoError(t, err)
+	pid, _ := lab.programs().PID("agent")
+	require.NoError(t, os.RemoveAll(lab.Paths.Run))
+
+	marked := func() ([]string, error) { return process.Marked(lab.Paths.Run) }
+	left, err := marked()
+	require.NoError(t, err)
+	require.Equal(t, []string{strconv.Itoa(pid)}, left)
+	rest, err := lab.rest()
+	require.NoError(t, err)
+	assert.Contains(t, rest, strconv.Itoa(pid), "what down kills")
+	_, err = process.KillAll(t.Context(), marked)
+	require.NoError(t, err)
 }

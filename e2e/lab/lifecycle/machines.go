@@ -39,7 +39,7 @@ func (l *Lab) startAgent(ctx context.Context) (string, error) {
 }
 
 // checkOrphan refuses to start a program that still runs from a lab whose files are gone: it holds what the new one
-// needs, and whether it may end is for a person to say.
+// needs, and whether it may end is for a person to say, by `lab down` for one.
 func (l *Lab) checkOrphan(spec process.Spec) error {
 	found, err := process.WithArgument(filepath.Base(spec.Args[0]), spec.Args[len(spec.Args)-1])
 	if err != nil {
@@ -48,8 +48,8 @@ func (l *Lab) checkOrphan(spec process.Spec) error {
 	known, _ := l.programs().PID(spec.Name)
 	for _, pid := range found {
 		if pid != strconv.Itoa(known) {
-			return fmt.Errorf("process %s is a %s left by an earlier lab whose files are gone: end it with `kill %s` and repeat",
-				pid, spec.Name, pid)
+			return fmt.Errorf("process %s is a %s left by an earlier lab whose files are gone: "+
+				"end it with `lab down` or `kill %s` and repeat", pid, spec.Name, pid)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@
 package lifecycle
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,8 +25,19 @@ func New(out io.Writer) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := stayAwayFromHome(paths); err != nil {
+		return nil, err
+	}
 	realTime := clock.RealClock{}
 	return &Lab{Paths: paths, Printer: step.NewPrinter(out, realTime), Clock: realTime, Out: out}, nil
+}
+
+// stayAwayFromHome makes kubectl and clusterctl, which get our environment, leave no file in the user's home directory.
+func stayAwayFromHome(p layout.Paths) error {
+	return errors.Join(
+		os.Setenv("KUBECACHEDIR", filepath.Join(p.Cache, "kubectl")),
+		os.Setenv("CLUSTERCTL_DISABLE_VERSIONCHECK", "true"),
+	)
 }
 
 // sourceTree finds the source tree: the nearest directory upwards that holds go.work.

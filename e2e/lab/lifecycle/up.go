@@ -5,6 +5,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -43,10 +44,12 @@ func families() []string {
 }
 
 // Up brings up whatever is not up yet. It can be repeated, also after an interruption at any point.
-func (l *Lab) Up(ctx context.Context) error {
+func (l *Lab) Up(ctx context.Context) error { return l.exclusively(ctx, l.up) }
+
+func (l *Lab) up(ctx context.Context) error {
 	err := l.Printer.Run(ctx,
 		step.Step{Name: "checking this machine", Run: l.preflight},
-		step.Step{Name: "installing packages", Run: installPackages},
+		step.Step{Name: "installing packages", Run: l.installPackages},
 		step.Step{Name: "building programs", Run: l.buildPrograms},
 		step.Step{Name: "connecting the network", Run: l.connect},
 		step.Step{Name: "writing configuration and certificates", Run: l.configure},
@@ -83,14 +86,6 @@ func (l *Lab) preflight(context.Context) (string, error) {
 	return l.Paths.State, host.Claim(l.Paths)
 }
 
-func installPackages(ctx context.Context) (string, error) {
-	installed, err := host.InstallPackages(ctx, host.Packages())
-	if len(installed) == 0 {
-		return "all there", err
-	}
-	return strings.Join(installed, " "), err
-}
-
 func (l *Lab) buildPrograms(ctx context.Context) (string, error) {
 	script := filepath.Join(l.Paths.Repo, ".github", "tools", "build")
 	if err := command.Run(ctx, script, append([]string{"binaries"}, families()...)...); err != nil {
@@ -113,7 +108,7 @@ func (l *Lab) ownProgram(name string) string {
 }
 
 func (l *Lab) connect(ctx context.Context) (string, error) {
-	if err := host.EnableForwarding(l.Paths); err != nil {
+	if err := errors.Join(l.rememberParameters(), host.EnableForwarding(l.Paths)); err != nil {
 		return "", err
 	}
 	if err := network.EnsureBridge(ctx); err != nil {

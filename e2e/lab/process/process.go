@@ -2,7 +2,8 @@
 
 // Package process starts programs that outlive the lab command, and finds and ends them again.
 // A program is known by a pid file that also holds its start time, so that a reused pid is never mistaken for it,
-// and a digest of its command, so that a changed command is noticed.
+// and a digest of its command, so that a changed command is noticed. Pid files can get lost, so a program and all that
+// it starts also carry the directory of its pid file in their environment: see Marked.
 package process
 
 import (
@@ -78,7 +79,7 @@ func (s Set) start(spec Spec, digest string) error {
 	defer log.Close()
 	cmd := exec.Command(spec.Args[0], spec.Args[1:]...) //nolint:noctx // it must outlive every context
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = append(os.Environ(), spec.Env...)
+	cmd.Env = append(append(os.Environ(), spec.Env...), Mark(s.PIDs))
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -90,7 +91,15 @@ func (s Set) start(spec Spec, digest string) error {
 		return err
 	}
 	go cmd.Wait() //nolint:errcheck // reaps it if it dies while the lab command still runs
-	return os.WriteFile(s.pidFile(spec.Name), content, 0o644)
+	return replace(s.pidFile(spec.Name), content)
+}
+
+// replace writes a file that nobody ever reads by half.
+func replace(path string, content []byte) error {
+	if err := os.WriteFile(path+".new", content, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // LogFile is where the output of a program goes.

@@ -142,3 +142,58 @@ func TestWithArgument(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, found)
 }
+
+func TestMarkedFindsWhatLostItsPIDFile(t *testing.T) {
+	t.Parallel()
+	s := newSet(t)
+	// A program that starts another one, as containerd starts its shims.
+	_, err := s.Ensure(t.Context(), Spec{Name: "p", Args: []string{"sh", "-c", "sleep 61.75 & sleep 61.5"}})
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(s.pidFile("p")))
+	find := func() ([]string, error) { return Marked(s.PIDs) }
+	require.Eventually(t, func() bool {
+		found, err := find()
+		return err == nil && len(found) == 3
+	}, 5*time.Second, 10*time.Millisecond)
+	above, err := Marked(filepath.Dir(s.PIDs))
+	require.NoError(t, err)
+	assert.Len(t, above, 3, "those of a directory below count")
+
+	killed, err := KillAll(t.Context(), find)
+	require.NoError(t, err)
+	assert.Len(t, killed, 3)
+	found, err := find()
+	require.NoError(t, err)
+	assert.Empty(t, found)
+}
+
+func TestIsMarked(t *testing.T) {
+	t.Parallel()
+	for environ, want := range map[string]bool{
+		"A=b\x00K0SMOTRON_LAB=/run/lab\x00C=d\x00": true,
+		"K0SMOTRON_LAB=/run/lab/machines\x00":      true,
+		"K0SMOTRON_LAB=/run/lab-of-another\x00":    false,
+		"K0SMOTRON_LAB=/run\x00":                   false,
+		"NO_K0SMOTRON_LAB=/run/lab\x00":            false,
+		"":                                         false,
+	} {
+		assert.Equal(t, want, isMarked([]byte(environ), "/run/lab"), "%q", environ)
+	}
+}
+
+func TestKillAllNeverKillsItself(t *testing.T) {
+	t.Parallel()
+	for _, pid := range []string{"0", "-1", strconv.Itoa(os.Getpid()), "self"} {
+		_, err := KillAll(t.Context(), func() ([]string, error) { return []string{pid}, nil })
+		require.Error(t, err, pid)
+	}
+}
+
+func TestKillAllGivesUp(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	// No process has this id: ids end at 4194304.
+	_, err := KillAll(ctx, func() ([]string, error) { return []string{"4194399"}, nil })
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
