@@ -90,6 +90,7 @@ func TestEachRelease(t *testing.T) {
 	env.Create(t, testenv.Cluster(env.Namespace(t)))
 	var generators []string
 	env.EachRelease(t, func(t *testing.T) {
+		t.Helper()
 		clusters := &clusterv1.ClusterList{}
 		require.NoError(t, env.Client.List(t.Context(), clusters))
 		assert.Empty(t, clusters.Items)
