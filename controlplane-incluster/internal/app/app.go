@@ -98,9 +98,13 @@ func Provider() (manager.Provider, error) {
 		LeaderElectionID: defaults.ProviderName,
 		Label:            "control-plane-k0smotron",
 		Scheme:           scheme,
-		CRDs:             manager.CRDs(controlplanev1.GroupVersion, "k0smotroncontrolplanes", "k0smotroncontrolplanetemplates"),
-		Webhooks:         true,
-		Cache:            map[client.Object]cache.ByObject{&corev1.Pod{}: {Label: manager.HasLabel(contract.RoleLabel)}},
+		CRDs: manager.CRDs(
+			controlplanev1.GroupVersion,
+			"k0smotroncontrolplanes",
+			"k0smotroncontrolplanetemplates",
+		),
+		Webhooks: true,
+		Cache:    map[client.Object]cache.ByObject{&corev1.Pod{}: {Label: manager.HasLabel(contract.RoleLabel)}},
 	}, nil
 }
 
