@@ -20,13 +20,17 @@ type Request struct {
 	At   time.Time
 	User string
 	Verb string
-	// Resource is resource[/subresource].
+	// Resource is resource[/subresource]; empty if the request was about none, and only Path says what about.
 	Resource, Namespace, Name string
+	Path                      string
 	Code                      int
 }
 
 // String is the request as a person writes it.
 func (r Request) String() string {
+	if r.Resource == "" {
+		return fmt.Sprintf("%s %s %d", r.Verb, r.Path, r.Code)
+	}
 	return strings.TrimRight(fmt.Sprintf("%s %s %s/%s %d", r.Verb, r.Resource, r.Namespace, r.Name, r.Code), " /")
 }
 
@@ -40,6 +44,7 @@ func (w Window) contains(at time.Time) bool {
 type event struct {
 	Stage     string    `json:"stage"`
 	Verb      string    `json:"verb"`
+	Path      string    `json:"requestURI"`
 	Received  time.Time `json:"requestReceivedTimestamp"`
 	User      struct{ Username string }
 	ObjectRef struct {
@@ -96,7 +101,7 @@ func (e event) request() Request {
 	}
 	return Request{
 		At: e.Received, User: e.User.Username, Verb: e.Verb, Resource: resource,
-		Namespace: e.ObjectRef.Namespace, Name: e.ObjectRef.Name, Code: e.ResponseStatus.Code,
+		Namespace: e.ObjectRef.Namespace, Name: e.ObjectRef.Name, Path: e.Path, Code: e.ResponseStatus.Code,
 	}
 }
 
@@ -129,9 +134,28 @@ func Reads(requests []Request) []Request {
 	})
 }
 
-// Unexpected are the requests beyond what a manager needs that merely runs: anything but watches, leases and reviews.
+// Unexpected are the requests beyond what a manager needs that leads and has nothing to do: anything but watches, renewing
+// its lease, and the reviews of scrapes.
 func Unexpected(requests []Request) []Request {
-	return keep(requests, func(r Request) bool { return r.Verb != "watch" && !r.standing() })
+	return keep(requests, func(r Request) bool {
+		switch r.Resource {
+		case "leases":
+			return r.Verb != "update" && r.Verb != "patch"
+		case "tokenreviews", "subjectaccessreviews":
+			return r.Verb != "create"
+		default:
+			return r.Verb != "watch"
+		}
+	})
+}
+
+// Count tells how often each verb was asked of each resource.
+func Count(requests []Request) map[string]int {
+	count := map[string]int{}
+	for _, r := range requests {
+		count[r.Verb+" "+r.Resource]++
+	}
+	return count
 }
 
 // standing says whether the request belongs to a manager that merely runs: leader election, and checking who scrapes.

@@ -53,6 +53,28 @@ func TestRead(t *testing.T) {
 	assert.Equal(t, []string{"patch services n/o 200", "get secrets n/o 200"}, texts(Unexpected(requests)))
 }
 
+func TestUnexpected(t *testing.T) {
+	t.Parallel()
+	idle := []Request{
+		{Verb: "watch", Resource: "secrets"},
+		{Verb: "update", Resource: "leases"},
+		{Verb: "create", Resource: "tokenreviews"},
+		{Verb: "create", Resource: "subjectaccessreviews"},
+	}
+	assert.Empty(t, Unexpected(idle))
+	busy := []Request{
+		{Verb: "get", Resource: "leases"},
+		{Verb: "watch", Resource: "leases"},
+		{Verb: "create", Resource: "leases"},
+		{Verb: "list", Resource: "secrets"},
+		{Verb: "patch", Resource: "secrets/status"},
+		{Verb: "get", Path: "/api"},
+	}
+	assert.Equal(t, busy, Unexpected(append(idle, busy...)))
+	assert.Equal(t, map[string]int{"watch secrets": 1, "update leases": 2}, Count(append(idle[:2:2], idle[1])))
+	assert.Equal(t, "get /api 0", busy[5].String())
+}
+
 func TestAbout(t *testing.T) {
 	t.Parallel()
 	all := []Request{{Name: "a"}, {Name: "a-ca"}, {Name: "ab-ca"}, {Name: "b"}, {Verb: "list"}}
