@@ -5,6 +5,7 @@ package framework
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,13 +14,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k0smotron/k0smotron/e2e/demo/progress"
+	"github.com/k0smotron/k0smotron/e2e/lab/command"
+	"github.com/k0smotron/k0smotron/e2e/lab/download"
+	"github.com/k0smotron/k0smotron/e2e/lab/layout"
 	"github.com/k0smotron/k0smotron/e2e/lab/lifecycle"
 	"github.com/k0smotron/k0smotron/e2e/lab/machine/agent"
 	"github.com/k0smotron/k0smotron/e2e/lab/machines"
@@ -29,11 +30,8 @@ import (
 // Namespace is where the scenarios' clusters live.
 const Namespace = "default"
 
-// Managers are the namespaces of our managers; each has the name of its provider.
-const (
-	BootstrapManager    = "k0smotron-bootstrap"
-	ControlPlaneManager = "k0smotron-controlplane-incluster"
-)
+// ScenarioLabel is on every Cluster that a scenario makes, so that the next run knows what one that was killed has left.
+const ScenarioLabel = "lab.k0smotron.io/scenario"
 
 // Lab is a running lab.
 type Lab struct {
@@ -46,8 +44,23 @@ type Lab struct {
 	Agent *agent.Client
 }
 
-// Start brings the lab up with all providers, as far as it is not up yet.
-func Start(ctx context.Context) (*Lab, error) {
+// Run runs the tests of a package in the lab: it brings up what is not up yet, puts right what a run that was killed has
+// left, and gives the lab to the tests. The result is for os.Exit.
+func Run(m *testing.M, lab **Lab) int {
+	ctx := context.Background()
+	started, err := start(ctx)
+	if err == nil {
+		err = started.putRight(ctx)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "scenarios:", err)
+		return 1
+	}
+	*lab = started
+	return m.Run()
+}
+
+func start(ctx context.Context) (*Lab, error) {
 	lab, err := lifecycle.New(os.Stdout)
 	if err != nil {
 		return nil, err
@@ -58,15 +71,17 @@ func Start(ctx context.Context) (*Lab, error) {
 	if err := lab.Init(ctx); err != nil {
 		return nil, err
 	}
-	return Attach(lab)
+	return attach(lab)
 }
 
-// Attach connects to a lab that is up.
-func Attach(lab *lifecycle.Lab) (*Lab, error) {
+// attach connects to a lab that is up.
+func attach(lab *lifecycle.Lab) (*Lab, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", lab.Paths.Kubeconfig())
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig of the management cluster: %w", err)
 	}
+	// A look at all objects is a request for each kind.
+	config.QPS, config.Burst = 200, 400
 	c, err := client.New(config, client.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the management cluster: %w", err)
@@ -74,97 +89,69 @@ func Attach(lab *lifecycle.Lab) (*Lab, error) {
 	return &Lab{Lab: lab, Config: config, Client: c, Agent: agent.NewClient(machines.Socket(lab.Paths))}, nil
 }
 
-// Cluster is a cluster like the demo's, under a name of its own.
-type Cluster struct {
-	lab  *Lab
-	Name string
-}
-
-// Change edits the manifests of a cluster before they are applied.
-type Change func(manifests string) string
-
-// Replace is a Change that replaces a text, which must occur.
-func Replace(t *testing.T, old, replacement string) Change {
-	t.Helper()
-	return func(manifests string) string {
-		require.Contains(t, manifests, old)
-		return strings.ReplaceAll(manifests, old, replacement)
+// putRight undoes what scenarios do to the lab, for when they could not do so themselves, and deletes their clusters.
+func (l *Lab) putRight(ctx context.Context) error {
+	if err := l.Agent.SetFaults(ctx, download.Faults{}); err != nil {
+		return err
 	}
-}
-
-// Create applies the demo's cluster under another name and deletes it when the test ends.
-func (l *Lab) Create(t *testing.T, name string, changes ...Change) Cluster {
-	t.Helper()
-	manifests, err := machines.Manifests(l.Paths, filepath.Join(l.Paths.Repo, "e2e", "testdata", "demo"))
-	require.NoError(t, err)
-	for _, change := range changes {
-		manifests = change(manifests)
+	if _, err := mgmt.Kubectl(ctx, l.Paths, "uncordon", layout.NodeName); err != nil {
+		return err
 	}
-	manifests = strings.ReplaceAll(manifests, "demo", name)
-	cluster := Cluster{lab: l, Name: name}
-	// Before the apply: one that fails half-way leaves objects, too.
-	t.Cleanup(func() { cluster.delete(t) })
-	require.NoError(t, mgmt.Apply(t.Context(), l.Paths, manifests))
-	return cluster
+	for _, manager := range []string{BootstrapManager, ControlPlaneManager} {
+		if err := l.restoreManager(ctx, manager); err != nil {
+			return err
+		}
+	}
+	return l.DeleteLeftovers(ctx)
 }
 
-// Delete deletes the cluster and waits until it is gone.
-func (c Cluster) Delete(ctx context.Context) error {
-	_, err := mgmt.Kubectl(ctx, c.lab.Paths, "--namespace", Namespace, "delete", "cluster", c.Name,
-		"--ignore-not-found", "--timeout=5m")
+// DeleteLeftovers deletes the clusters that scenarios have made, and waits until they are gone.
+func (l *Lab) DeleteLeftovers(ctx context.Context) error {
+	_, err := mgmt.Kubectl(ctx, l.Paths, "--namespace", Namespace, "delete", "clusters.cluster.x-k8s.io",
+		"--selector", ScenarioLabel, "--ignore-not-found", "--timeout=5m")
 	return err
-}
-
-func (c Cluster) delete(t *testing.T) {
-	t.Helper()
-	require.NoError(t, c.Delete(context.WithoutCancel(t.Context())))
-}
-
-// Works waits until the cluster is available with its workers, and prints how it gets there.
-func (c Cluster) Works(t *testing.T, within time.Duration) {
-	t.Helper()
-	ctx, cancel := context.WithTimeoutCause(
-		t.Context(),
-		within,
-		fmt.Errorf("cluster %s was not ready within %s", c.Name, within),
-	)
-	defer cancel()
-	reader := named{c.lab.Client, c.Name}
-	_, err := progress.New(os.Stdout, clock.RealClock{}).Follow(ctx, reader, Namespace, progress.Goals())
-	require.NoError(t, err)
 }
 
 // Kubectl runs kubectl against the management cluster, in the scenarios' namespace.
 func (l *Lab) Kubectl(t *testing.T, args ...string) string {
 	t.Helper()
-	output, err := mgmt.Kubectl(
-		context.WithoutCancel(t.Context()),
-		l.Paths,
-		append([]string{"--namespace", Namespace}, args...)...)
+	output, err := l.kubectl(context.WithoutCancel(t.Context()), args...)
 	require.NoError(t, err)
 	return output
 }
 
-// named reads only the objects of one cluster, so that clusters side by side do not disturb each other's scenario.
-type named struct {
-	client.Reader
-
-	cluster string
+func (l *Lab) kubectl(ctx context.Context, args ...string) (string, error) {
+	return mgmt.Kubectl(ctx, l.Paths, append([]string{"--namespace", Namespace}, args...)...)
 }
 
-// List lists, and drops what belongs to another cluster.
-func (n named) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
-	if err := n.Reader.List(ctx, list, options...); err != nil {
-		return err
+// feed runs kubectl with manifests to read.
+func (l *Lab) feed(ctx context.Context, manifests string, args ...string) error {
+	args = append([]string{"--kubeconfig=" + l.Paths.Kubeconfig()}, append(args, "-f", "-")...)
+	return command.Feed(ctx, strings.NewReader(manifests), l.Paths.Kubernetes("kubectl"), args...)
+}
+
+// manifests are those of the demo's cluster under another name, marked as a scenario's.
+func (l *Lab) manifests(t *testing.T, name string, changes ...Change) string {
+	t.Helper()
+	manifests, err := machines.Manifests(l.Paths, filepath.Join(l.Paths.Repo, "e2e", "testdata", "demo"))
+	require.NoError(t, err)
+	const cluster = "kind: Cluster\nmetadata:\n"
+	changes = append(changes, Replace(t, cluster, cluster+"  labels:\n    "+ScenarioLabel+": \"\"\n"))
+	for _, change := range changes {
+		manifests = change(manifests)
 	}
-	if objects, ok := list.(*unstructured.UnstructuredList); ok {
-		own := objects.Items[:0]
-		for _, object := range objects.Items {
-			if object.GetName() == n.cluster || strings.HasPrefix(object.GetName(), n.cluster+"-") {
-				own = append(own, object)
-			}
+	return strings.ReplaceAll(manifests, "demo", name)
+}
+
+// webhooksAnswer waits until no webhook is in the way of the manifests: after a manager has started, some time passes
+// until kube-proxy knows where it is, and until the API server has been told its certificate.
+func (l *Lab) webhooksAnswer(t *testing.T, manifests string) {
+	t.Helper()
+	Eventually(t, 2*time.Minute, func() error {
+		err := l.feed(t.Context(), manifests, "apply", "--server-side", "--force-conflicts", "--dry-run=server")
+		if err != nil && strings.Contains(err.Error(), "webhook") {
+			return errors.Join(errors.New("a webhook does not answer"), err)
 		}
-		objects.Items = own
-	}
-	return nil
+		return nil // Another refusal is told by the real attempt.
+	})
 }

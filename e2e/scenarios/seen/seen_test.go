@@ -19,20 +19,27 @@ import (
 	"github.com/k0smotron/k0smotron/e2e/framework"
 )
 
-var update = flag.Bool("update", false, "write docs/what-you-see.md anew")
+var (
+	lab    *framework.Lab
+	update = flag.Bool("update", false, "write docs/what-you-see.md anew")
+)
+
+func TestMain(m *testing.M) { os.Exit(framework.Run(m, &lab)) }
 
 func TestWhatYouSee(t *testing.T) {
-	lab, err := framework.Start(t.Context())
-	require.NoError(t, err)
-	cluster := lab.Create(t, "demo")
-	cluster.Works(t, 6*time.Minute)
+	created := lab.Create(t, cluster)
+	created.Works(t, 6*time.Minute)
+	// The token is revoked, and the conditions that tell so written, when the node has joined.
+	lab.Settled(t, 20*time.Second, 3*time.Minute)
 
-	machine := cluster.List(t, "Machine")[0].GetName()
-	show := func(args ...string) string { return Stable(lab.Kubectl(t, args...)) }
-	describe := func(kind, name string) string { return show("describe", "--show-events=false", kind, name) }
+	machine := created.Machine(t)
+	describe := func(kind, name string) string {
+		return StableObject(lab.Kubectl(t, "describe", "--show-events=false", kind, name))
+	}
 	page := render(t, map[string]string{
-		"Get":          show("get", "k0smotroncontrolplane,k0sworkerconfig,machine", "-o", "wide"),
-		"ControlPlane": describe("k0smotroncontrolplane", "demo"),
+		"Get": StableTables(lab.Kubectl(t, "get", "k0smotroncontrolplane,k0sworkerconfig,machine", "-o", "wide",
+			"--selector", "cluster.x-k8s.io/cluster-name="+cluster)),
+		"ControlPlane": describe("k0smotroncontrolplane", cluster),
 		"WorkerConfig": describe("k0sworkerconfig", machine),
 		"Machine":      describe("machine", machine),
 	})
@@ -44,7 +51,8 @@ func TestWhatYouSee(t *testing.T) {
 	}
 	have, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Empty(t, cmp.Diff(string(have), string(page)), "run this test with -update, and read the difference")
+	require.Empty(t, cmp.Diff(string(have), string(page)),
+		"run `go test -tags e2e ./scenarios/seen -update` in e2e, and read what git says has changed")
 }
 
 func render(t *testing.T, shown map[string]string) []byte {

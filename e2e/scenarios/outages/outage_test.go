@@ -2,7 +2,7 @@
 
 //go:build e2e
 
-package scenarios
+package outages
 
 import (
 	"testing"
@@ -21,34 +21,28 @@ func TestOutage(t *testing.T) {
 	pod := name + "-controlplane-0"
 	controlPlane := framework.Condition{Kind: "K0smotronControlPlane", Name: name, Type: "Available"}
 	inCluster := framework.Condition{Kind: "Cluster", Name: name, Type: "ControlPlaneAvailable"}
-	status := func(c framework.Condition, s string) framework.Condition {
-		c.Status = s
-		return c
-	}
 
 	t.Run("PodKilled", func(t *testing.T) {
 		lab.Kubectl(t, "delete", "pod", pod, "--grace-period=0", "--force")
-		down := cluster.Becomes(t, status(controlPlane, "False"), 15*time.Second)
-		cluster.Becomes(t, status(inCluster, "False"), 15*time.Second-down)
-		cluster.Becomes(t, status(controlPlane, "True"), 2*time.Minute)
-		cluster.Becomes(t, status(inCluster, "True"), 30*time.Second)
+		down := cluster.Becomes(t, controlPlane.With("False"), 15*time.Second)
+		cluster.Becomes(t, inCluster.With("False"), 15*time.Second-down)
+		cluster.Becomes(t, controlPlane.With("True"), 2*time.Minute)
+		cluster.Becomes(t, inCluster.With("True"), 30*time.Second)
 	})
 
 	t.Run("PodKeptDown", func(t *testing.T) {
-		machines := cluster.List(t, "Machine")
-		require.Len(t, machines, 1)
-		machine := framework.Condition{Kind: "Machine", Name: machines[0].GetName(), Type: "NodeHealthy"}
+		machine := framework.Condition{Kind: "Machine", Name: cluster.Machine(t), Type: "NodeHealthy"}
 		node := lab.Kubectl(t, "get", "pod", pod, "-o", "jsonpath={.spec.nodeName}")
 		lab.Kubectl(t, "cordon", node)
 		t.Cleanup(func() { lab.Kubectl(t, "uncordon", node) })
 		lab.Kubectl(t, "delete", "pod", pod, "--grace-period=0", "--force")
-		cluster.Becomes(t, status(controlPlane, "False"), 15*time.Second)
-		took := cluster.Becomes(t, status(machine, "Unknown"), 7*time.Minute)
+		cluster.Becomes(t, controlPlane.With("False"), 15*time.Second)
+		took := cluster.Becomes(t, machine.With("Unknown"), 7*time.Minute)
 		require.Greater(t, took, 4*time.Minute, "a short loss of contact says nothing about a machine")
 
 		lab.Kubectl(t, "uncordon", node)
-		cluster.Becomes(t, status(controlPlane, "True"), 3*time.Minute)
-		cluster.Becomes(t, status(machine, "True"), 3*time.Minute)
+		cluster.Becomes(t, controlPlane.With("True"), 3*time.Minute)
+		cluster.Becomes(t, machine.With("True"), 3*time.Minute)
 		cluster.Works(t, 3*time.Minute)
 	})
 }
