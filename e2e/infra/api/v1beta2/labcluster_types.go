@@ -35,8 +35,8 @@ const (
 // LabClusterSpec is empty: there is nothing to choose.
 type LabClusterSpec struct{}
 
-// LabClusterStatus is what is known of the cluster's infrastructure.
-type LabClusterStatus struct {
+// LabStatus is what is known of any object of the lab.
+type LabStatus struct {
 	// conditions holds Ready.
 	// +optional
 	// +listType=map
@@ -79,7 +79,7 @@ type LabCluster struct {
 	Spec LabClusterSpec `json:"spec,omitempty,omitzero"`
 	// status is the observed state.
 	// +optional
-	Status LabClusterStatus `json:"status,omitempty,omitzero"`
+	Status LabStatus `json:"status,omitempty,omitzero"`
 }
 
 // GetConditions returns the conditions of the cluster.

@@ -24,16 +24,7 @@ type LabMachineSpec struct {
 
 // LabMachineStatus is what is known of a machine.
 type LabMachineStatus struct {
-	// conditions holds Ready.
-	// +optional
-	// +listType=map
-	// +listMapKey=type
-	// +kubebuilder:validation:MaxItems=32
-	Conditions []metav1.Condition `json:"conditions,omitempty"`
-
-	// initialization holds the progress that Cluster API looks at.
-	// +optional
-	Initialization LabInitialization `json:"initialization,omitempty,omitzero"`
+	LabStatus `json:",inline"`
 
 	// addresses are where the machine can be reached, its host name among them.
 	// +optional
