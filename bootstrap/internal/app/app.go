@@ -102,7 +102,7 @@ func (o *Options) setup(ctx context.Context, mgr ctrl.Manager) error {
 	identity := &nodeidentity.Reconciler{Client: mgr.GetClient(), Workload: clusters, FieldOwner: ProviderName}
 	return errors.Join(
 		o.workerConfigs(mgr, clusters).SetupWithManager(
-			mgr, connections, o.Manager.WatchFilter, o.Manager.Concurrency(kindWorkerConfig)),
+			ctx, mgr, connections, o.Manager.WatchFilter, o.Manager.Concurrency(kindWorkerConfig)),
 		identity.SetupWithManager(mgr, connections, o.Manager.WatchFilter, o.Manager.Concurrency(kindMachine)),
 	)
 }

@@ -5,7 +5,6 @@ package workerconfig
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
@@ -50,9 +49,12 @@ type Connections interface {
 // SetupWithManager starts the controller. Besides configs it watches what they wait for: Machines, Clusters, Secrets
 // and ConfigMaps with a cluster's name, and the connections to workload clusters.
 func (r *Reconciler) SetupWithManager(
-	mgr ctrl.Manager, connections Connections, watchFilter string, options controller.Options,
+	ctx context.Context, mgr ctrl.Manager, connections Connections, watchFilter string, options controller.Options,
 ) error {
 	const name = "k0sworkerconfig"
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &bootstrapv1.K0sWorkerConfig{}, wakers, wakersOf); err != nil {
+		return fmt.Errorf("indexing configs: %w", err)
+	}
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named(name).
 		For(&bootstrapv1.K0sWorkerConfig{}, builder.WithPredicates(
@@ -61,11 +63,11 @@ func (r *Reconciler) SetupWithManager(
 		)).
 		Owns(&corev1.Secret{}).
 		Watches(&clusterv1.Machine{}, handler.EnqueueRequestsFromMapFunc(configOfMachine)).
-		Watches(&clusterv1.Cluster{}, handler.EnqueueRequestsFromMapFunc(r.configsOfCluster),
+		Watches(&clusterv1.Cluster{}, handler.EnqueueRequestsFromMapFunc(r.configsWokenBy("Cluster")),
 			builder.WithPredicates(clusterMoved())).
-		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.configsOfSecret)).
-		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.configsOfConfigMap)).
-		WatchesRawSource(connections.GetClusterSource(name, r.configsOfCluster)).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.configsWokenBy("Secret"))).
+		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.configsWokenBy("ConfigMap"))).
+		WatchesRawSource(connections.GetClusterSource(name, r.configsWokenBy("Cluster"))).
 		WithOptions(options).
 		Complete(r)
 	if err != nil {
@@ -123,58 +125,47 @@ func configOfMachine(_ context.Context, object client.Object) []ctrl.Request {
 	return []ctrl.Request{{NamespacedName: client.ObjectKey{Namespace: machine.Namespace, Name: ref.Name}}}
 }
 
-func (r *Reconciler) configsOfCluster(ctx context.Context, cluster client.Object) []ctrl.Request {
-	return r.configs(
-		ctx,
-		cluster.GetNamespace(),
-		cluster.GetName(),
-		func(*bootstrapv1.K0sWorkerConfig) bool { return true },
-	)
-}
+// wakers is the index by which an object finds the configs that its events matter to.
+const wakers = "wakers"
 
-// configsOfSecret are those that may wait for the Secret: how to join, by which CA, or a source of files.
-func (r *Reconciler) configsOfSecret(ctx context.Context, secret client.Object) []ctrl.Request {
-	cluster := secret.GetLabels()[clusterv1.ClusterNameLabel]
-	ofCluster := secret.GetName() == contract.JoinInfoName(cluster) || secret.GetName() == contract.CAName(cluster)
-	return r.waitingConfigs(ctx, secret, func(config *bootstrapv1.K0sWorkerConfig) bool {
-		return ofCluster && config.Labels[clusterv1.ClusterNameLabel] == cluster ||
-			slices.Contains(filesource.Secrets(config.Spec.Files), secret.GetName())
-	})
-}
-
-func (r *Reconciler) configsOfConfigMap(ctx context.Context, configMap client.Object) []ctrl.Request {
-	return r.waitingConfigs(ctx, configMap, func(config *bootstrapv1.K0sWorkerConfig) bool {
-		return slices.Contains(filesource.ConfigMaps(config.Spec.Files), configMap.GetName())
-	})
-}
-
-// waitingConfigs are those without bootstrap data for which the object matters.
-func (r *Reconciler) waitingConfigs(
-	ctx context.Context, object client.Object, matters func(*bootstrapv1.K0sWorkerConfig) bool,
-) []ctrl.Request {
-	return r.configs(ctx, object.GetNamespace(), "", func(config *bootstrapv1.K0sWorkerConfig) bool {
-		return config.Status.DataSecretName == "" && matters(config)
-	})
-}
-
-// configs lists from the cache: a namespace holds few configs, and an index would have to be kept for each question.
-func (r *Reconciler) configs(
-	ctx context.Context, namespace, cluster string, wanted func(*bootstrapv1.K0sWorkerConfig) bool,
-) []ctrl.Request {
-	options := []client.ListOption{client.InNamespace(namespace)}
-	if cluster != "" {
-		options = append(options, client.MatchingLabels{clusterv1.ClusterNameLabel: cluster})
-	}
-	list := &bootstrapv1.K0sWorkerConfigList{}
-	if err := r.Client.List(ctx, list, options...); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Listing configs", "namespace", namespace)
+// wakersOf are the values of the index. A config with bootstrap data follows its Cluster alone; the others also wait for
+// what the data is made of: how to join, by which CA, and the sources of files.
+func wakersOf(object client.Object) []string {
+	config, ok := object.(*bootstrapv1.K0sWorkerConfig)
+	if !ok {
 		return nil
 	}
-	var requests []ctrl.Request
-	for i := range list.Items {
-		if wanted(&list.Items[i]) {
+	cluster := config.Labels[clusterv1.ClusterNameLabel]
+	values := []string{waker("Cluster", cluster)}
+	if config.Status.DataSecretName != "" {
+		return values
+	}
+	for _, name := range append(filesource.Secrets(config.Spec.Files),
+		contract.JoinInfoName(cluster), contract.CAName(cluster)) {
+		values = append(values, waker("Secret", name))
+	}
+	for _, name := range filesource.ConfigMaps(config.Spec.Files) {
+		values = append(values, waker("ConfigMap", name))
+	}
+	return values
+}
+
+func waker(kind, name string) string { return kind + "/" + name }
+
+// configsWokenBy finds the configs that an event of an object of the kind matters to.
+func (r *Reconciler) configsWokenBy(kind string) handler.MapFunc {
+	return func(ctx context.Context, object client.Object) []ctrl.Request {
+		list := &bootstrapv1.K0sWorkerConfigList{}
+		err := r.Client.List(ctx, list, client.InNamespace(object.GetNamespace()),
+			client.MatchingFields{wakers: waker(kind, object.GetName())})
+		if err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "Listing configs", kind, client.ObjectKeyFromObject(object))
+			return nil
+		}
+		requests := make([]ctrl.Request, 0, len(list.Items))
+		for i := range list.Items {
 			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 		}
+		return requests
 	}
-	return requests
 }

@@ -22,7 +22,9 @@ import (
 // TestEventsWakeTheRightConfigs holds because nothing is polled: a config that is not woken waits for ever.
 func TestEventsWakeTheRightConfigs(t *testing.T) {
 	t.Parallel()
-	r := &Reconciler{Client: fake.NewClientBuilder().WithScheme(testenv.MustScheme(bootstrapv1.AddToScheme)).WithObjects(
+	builder := fake.NewClientBuilder().WithScheme(testenv.MustScheme(bootstrapv1.AddToScheme)).
+		WithIndex(&bootstrapv1.K0sWorkerConfig{}, wakers, wakersOf)
+	r := &Reconciler{Client: builder.WithObjects(
 		namedConfig("plain", "tiger"),
 		namedConfig("other-cluster", "lion"),
 		namedConfig("done", "tiger", from("source", "settings"), func(config *bootstrapv1.K0sWorkerConfig) {
@@ -35,22 +37,26 @@ func TestEventsWakeTheRightConfigs(t *testing.T) {
 
 	bear := testenv.Cluster("default", func(cluster *clusterv1.Cluster) { cluster.Name = "bear" })
 
+	wokenBy := func(kind string, object client.Object) []ctrl.Request {
+		return r.configsWokenBy(kind)(t.Context(), object)
+	}
 	ctx := t.Context()
 	for name, test := range map[string]struct {
 		got  []ctrl.Request
 		want []string
 	}{
-		"Cluster":              {r.configsOfCluster(ctx, testenv.Cluster("default")), []string{"done", "plain"}},
-		"JoinInfo":             {r.configsOfSecret(ctx, testenv.Secret("default", "tiger-k0s-join", nil)), []string{"plain"}},
-		"CA":                   {r.configsOfSecret(ctx, testenv.Secret("default", "tiger-ca", nil)), []string{"plain"}},
-		"Source":               {r.configsOfSecret(ctx, testenv.Secret("default", "source", nil)), []string{"with-files"}},
-		"SourceElsewhere":      {r.configsOfSecret(ctx, elsewhere), nil},
-		"AnySecret":            {r.configsOfSecret(ctx, testenv.Secret("default", "tiger-etcd", nil)), nil},
-		"ConfigMap":            {r.configsOfConfigMap(ctx, configMap), []string{"with-files"}},
+		"Cluster":              {wokenBy("Cluster", testenv.Cluster("default")), []string{"done", "plain"}},
+		"JoinInfo":             {wokenBy("Secret", testenv.Secret("default", "tiger-k0s-join", nil)), []string{"plain"}},
+		"CA":                   {wokenBy("Secret", testenv.Secret("default", "tiger-ca", nil)), []string{"plain"}},
+		"Source":               {wokenBy("Secret", testenv.Secret("default", "source", nil)), []string{"with-files"}},
+		"SourceElsewhere":      {wokenBy("Secret", elsewhere), nil},
+		"AnySecret":            {wokenBy("Secret", testenv.Secret("default", "tiger-etcd", nil)), nil},
+		"SecretNamedAsAMap":    {wokenBy("Secret", testenv.Secret("default", "settings", nil)), nil},
+		"ConfigMap":            {wokenBy("ConfigMap", configMap), []string{"with-files"}},
 		"Machine":              {configOfMachine(ctx, machine("K0sWorkerConfig")), []string{"plain"}},
 		"MachineOfSomebody":    {configOfMachine(ctx, machine("KubeadmConfig")), nil},
 		"SomethingElseAtAll":   {configOfMachine(ctx, configMap), nil},
-		"ClusterNobodyKnowsOf": {r.configsOfCluster(ctx, bear), nil},
+		"ClusterNobodyKnowsOf": {wokenBy("Cluster", bear), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -61,6 +67,15 @@ func TestEventsWakeTheRightConfigs(t *testing.T) {
 			assert.ElementsMatch(t, test.want, got)
 		})
 	}
+}
+
+// TestAFailedLookUpWakesNobody and is told in the log; the resync finds what was missed.
+func TestAFailedLookUpWakesNobody(t *testing.T) {
+	t.Parallel()
+	// Without the index the list is refused.
+	r := &Reconciler{Client: fake.NewClientBuilder().WithScheme(testenv.MustScheme(bootstrapv1.AddToScheme)).Build()}
+	assert.Empty(t, r.configsWokenBy("Cluster")(t.Context(), testenv.Cluster("default")))
+	assert.Empty(t, wakersOf(testenv.Cluster("default")), "no other kind is indexed")
 }
 
 func TestClusterMoved(t *testing.T) {
