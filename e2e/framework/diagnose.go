@@ -13,34 +13,44 @@ import (
 // events, and what the managers said last, also those that died.
 func (l *Lab) diagnose(t *testing.T, cluster string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 	defer cancel()
-	tell := func(what, text string, err error) {
-		if err != nil {
-			text += err.Error()
-		}
-		t.Logf("---- %s of cluster %s:\n%s", what, cluster, text)
-	}
 	conditions, err := l.Clusterctl(ctx, "describe", "cluster", cluster, "--namespace="+Namespace,
 		"--show-conditions=all", "--disable-grouping")
-	tell("conditions", conditions, err)
+	tell(t, "conditions of "+cluster, conditions, err)
 	objects, err := l.kubectl(ctx, "get", "cluster-api,statefulsets,pods,persistentvolumeclaims,services", "-o", "wide")
-	tell("objects", objects, err)
+	tell(t, "objects", objects, err)
 	events, err := l.kubectl(ctx, "get", "events", "--sort-by=.metadata.creationTimestamp")
-	tell("events", tail(events, 60), err)
+	tell(t, "last events", tail(events, 60), err)
+	l.managerLogs(t)
+}
+
+// managerLogs logs what the managers said last.
+func (l *Lab) managerLogs(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	defer cancel()
 	for _, manager := range []string{BootstrapManager, ControlPlaneManager, "capi", "infrastructure-lab"} {
 		namespace := manager
 		if manager == "capi" {
 			namespace = "capi-system"
 		}
 		logs, err := l.kubectl(ctx, "logs", "--namespace", namespace, "deployment/"+deployment(manager), "--tail=60")
-		tell("log of "+manager+", at the time", logs, err)
+		tell(t, "log of "+manager, logs, err)
 		previous, err := l.kubectl(ctx, "logs", "--namespace", namespace, "deployment/"+deployment(manager), "--tail=30",
 			"--previous")
 		if err == nil { // Else it has not died.
-			tell("log of the "+manager+" that died, at the time", previous, nil)
+			tell(t, "log of "+manager+" before it died", previous, nil)
 		}
 	}
+}
+
+func tell(t *testing.T, what, text string, err error) {
+	t.Helper()
+	if err != nil {
+		text += err.Error()
+	}
+	t.Logf("---- %s:\n%s", what, text)
 }
 
 // tail are the last lines of a text.

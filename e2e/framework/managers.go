@@ -114,6 +114,9 @@ func (l *Lab) ChangeManager(t *testing.T, manager string, arguments ...string) {
 	recorded := l.Kubectl(t, "get", "deployment", "--namespace", manager, deployment(manager), "-o", path)
 	require.NoError(t, json.Unmarshal([]byte(recorded), &before), recorded)
 	t.Cleanup(func() {
+		if t.Failed() { // The log goes with the pod.
+			l.managerLogs(t)
+		}
 		if assert.NoError(t, l.restoreManager(context.WithoutCancel(t.Context()), manager)) {
 			l.ManagerLeads(t, manager)
 		}

@@ -48,9 +48,9 @@ func TestManagersDie(t *testing.T) {
 		},
 	} {
 		t.Run(test.manager, func(t *testing.T) {
-			cluster := lab.Create(t, test.cluster)
-			// Before the cluster is cleaned up: the next scenario finds a manager that the kubelet starts at once.
+			// The next scenario finds a manager that the kubelet starts at once.
 			t.Cleanup(func() { lab.ReplaceManager(t, test.manager) })
+			cluster := lab.Create(t, test.cluster)
 			framework.KillManager(t, test.manager)
 			first := map[string]string{}
 			for _, moment := range test.moments {
