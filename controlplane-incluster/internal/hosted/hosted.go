@@ -91,7 +91,10 @@ func (c *Clusters) ApplyConfig(ctx context.Context, access Access, config *unstr
 	if err != nil {
 		return false, err
 	}
-	err = apply.New(workloadClient, c.fieldOwner).Apply(ctx, nil, config.DeepCopy())
+	err = c.ownAlone(ctx, workloadClient, config)
+	if err == nil {
+		err = apply.New(workloadClient, c.fieldOwner).Apply(ctx, nil, config.DeepCopy())
+	}
 	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
 		return false, nil
 	}

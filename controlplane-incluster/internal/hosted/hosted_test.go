@@ -163,6 +163,51 @@ func TestConfig(t *testing.T) {
 	event(t, "accepted", "SuccessfulReconcile", time.Now().Add(2*time.Second))
 	assert.Equal(t, hosted.VerdictReconciled, opinion().Verdict, "the last word counts")
 	c.Forget(access(t).Cluster)
+
+	require.NoError(t, env.Client.Delete(ctx, live))
+	testSharedFields(t, c)
+}
+
+// testSharedFields: k0s creates the object from its file, and so owns values that we apply too. What the user removes is
+// removed all the same; what only k0s has set stays, and what somebody has set by hand.
+func testSharedFields(t *testing.T, c *hosted.Clusters) {
+	t.Helper()
+	konnectivity := map[string]any{"agentPort": int64(8132), "externalAddress": "api.example.org:8132"}
+	gates := []any{map[string]any{"name": "A", "enabled": true}}
+	byK0s := clusterConfig(map[string]any{
+		"konnectivity": konnectivity, "featureGates": gates, "network": map[string]any{"provider": "custom", "mtu": int64(1400)},
+	})
+	require.NoError(t, env.Client.Create(t.Context(), byK0s, client.FieldOwner("k0s")))
+	byHand := clusterConfig(nil)
+	env.Get(t, byHand)
+	require.NoError(t, unstructured.SetNestedField(byHand.Object, "loud", "spec", "telemetry"))
+	require.NoError(t, env.Client.Update(t.Context(), byHand, client.FieldOwner("kubectl-edit")))
+
+	apply := func(spec map[string]any) map[string]any {
+		served, err := c.ApplyConfig(t.Context(), access(t), clusterConfig(spec))
+		require.NoError(t, err)
+		require.True(t, served)
+		live := clusterConfig(nil)
+		env.Get(t, live)
+		return live.Object["spec"].(map[string]any)
+	}
+	network := map[string]any{"provider": "custom", "mtu": int64(1400)}
+	wish := map[string]any{
+		"konnectivity": konnectivity, "featureGates": gates, "network": map[string]any{"provider": "custom"}, "telemetry": "loud",
+	}
+	whole := map[string]any{"konnectivity": konnectivity, "featureGates": gates, "network": network, "telemetry": "loud"}
+	assert.Equal(t, whole, apply(wish))
+	assert.Equal(t, whole, apply(wish), "nothing is lost by applying it again")
+
+	delete(wish, "featureGates")
+	wish["konnectivity"] = map[string]any{"agentPort": int64(8132)}
+	delete(wish, "telemetry")
+	assert.Equal(t, map[string]any{
+		"konnectivity": map[string]any{"agentPort": int64(8132)}, "network": network, "telemetry": "loud",
+	}, apply(wish))
+
+	assert.Equal(t, map[string]any{"network": map[string]any{"mtu": int64(1400)}, "telemetry": "loud"},
+		apply(map[string]any{}))
 }
 
 // event is one of k0s.

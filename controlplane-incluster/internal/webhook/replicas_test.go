@@ -46,7 +46,7 @@ func TestReplicasDefault(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, int64(1), replicas)
 	for _, entry := range first.GetManagedFields() {
-		assert.NotContains(t, string(entry.FieldsV1.Raw), "f:replicas", "it is nobody's")
+		assert.NotContains(t, entry.FieldsV1.GetRawString(), "f:replicas", "it is nobody's")
 	}
 	assert.Equal(t, first.Object, apply(t, wish, client.DryRunAll).Object)
 	assert.Equal(t, first.Object, apply(t, wish).Object)

@@ -32,14 +32,13 @@ func (w *world) refer(change func(*clusterv1.ContractVersionedObjectReference)) 
 	require.NoError(w.t, env.Client.Update(w.t.Context(), w.cluster))
 }
 
-// another is a second Cluster that refers to the control plane.
-func (w *world) another(name string) *clusterv1.Cluster {
+// another is a second Cluster, lion, that refers to the control plane.
+func (w *world) another() {
 	w.t.Helper()
 	other := testenv.Cluster(w.namespace, func(c *clusterv1.Cluster) {
-		c.Name, c.Spec.ControlPlaneRef = name, w.cluster.Spec.ControlPlaneRef
+		c.Name, c.Spec.ControlPlaneRef = "lion", w.cluster.Spec.ControlPlaneRef
 	})
 	env.Create(w.t, other)
-	return other
 }
 
 // nothing has been made.
@@ -115,7 +114,7 @@ func TestNoCluster(t *testing.T) {
 			want: "refer to it from Cluster spec.controlPlaneRef",
 		},
 		"Two": {
-			change: func(w *world) { w.another("lion") },
+			change: func(w *world) { w.another() },
 			want:   "waiting for one of the Clusters lion, tiger to own this object",
 		},
 		"BeingDeleted": {
@@ -145,14 +144,14 @@ func TestTheOwnerCounts(t *testing.T) {
 	t.Run("AnotherRefersToo", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		w.another("lion")
+		w.another()
 		w.available()
 		assert.Equal(t, newWorld(t).available().made(), w.made())
 	})
 	t.Run("OnlyAnotherRefers", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		w.another("lion")
+		w.another()
 		w.refer(func(r *clusterv1.ContractVersionedObjectReference) { *r = clusterv1.ContractVersionedObjectReference{} })
 		w.reconcile()
 		assert.NotNil(t, w.secret("ca"), "that of the owner")
@@ -160,7 +159,7 @@ func TestTheOwnerCounts(t *testing.T) {
 	t.Run("TheOwnerIsGone", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		w.another("lion")
+		w.another()
 		require.NoError(t, env.Client.Delete(t.Context(), w.cluster))
 		w.reconcile()
 		assert.Contains(t, w.is(controlplanev1.AvailableCondition, metav1.ConditionFalse).Message, "Cluster tiger to exist")
