@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/child"
 	"github.com/k0smotron/k0smotron/shared/contract"
@@ -145,4 +146,29 @@ func TestNames(t *testing.T) {
 		assert.NotEqual(t, name, long.Name(child.RoleEtcd, limit))
 	}
 	assert.Equal(t, long.Cluster+"-k0s-config", long.SecretName(child.RoleConfig))
+}
+
+// TestEveryClusterNameIsGood: whatever a Cluster may be called, its Services and pods can be, and no two share a name.
+func TestEveryClusterNameIsGood(t *testing.T) {
+	t.Parallel()
+	owners := map[string]string{}
+	for _, cluster := range []string{
+		"tiger", "a", "0", "0tiger", "k0s-0tiger", "2-tigers", "tiger.zoo", "tiger-zoo", "k0s-tiger-zoo", "1.tiger.zoo.example.org",
+		"1-tiger.zoo.example.org", "0-name-that-has-exactly-sixty-three-characters-which-is-a-limit",
+		"a.name.that.has.exactly.sixty.three.characters.which.is.a.limit",
+	} {
+		identity := child.Identity{Namespace: "zoo", Cluster: cluster}
+		for _, role := range []child.Role{child.RoleAPI, child.RoleControlPlane, child.RoleEtcd} {
+			for _, limit := range []int{contract.NameLimit, contract.StatefulSetNameLimit} {
+				name := identity.Name(role, limit)
+				assert.Empty(t, validation.IsDNS1035Label(name), "%s of %s", role, cluster)
+				assert.LessOrEqual(t, len(name), limit)
+				if owner, taken := owners[name]; taken {
+					assert.Equal(t, cluster, owner, name)
+				}
+				owners[name] = cluster
+			}
+		}
+	}
+	assert.Equal(t, "tiger-api", child.Identity{Cluster: "tiger"}.Name(child.RoleAPI, 63), "most names stay as they are")
 }

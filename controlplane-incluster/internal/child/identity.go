@@ -5,12 +5,18 @@
 package child
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k0smotron/k0smotron/shared/contract"
 )
+
+// hashLength is how many hex digits keep two names apart: 40 bits, as in names that are cut.
+const hashLength = 10
 
 // Role is the part a child plays. It is the suffix of its name and the value of the role label.
 type Role string
@@ -39,9 +45,20 @@ type Identity struct {
 	Cluster string
 }
 
-// Name is the name of a child with at most limit characters.
+// Name is the name of a child with at most limit characters, good for a Service and the host name of a pod.
 func (i Identity) Name(role Role, limit int) string {
-	return contract.ChildName(i.Cluster, string(role), limit)
+	return contract.ChildName(i.label(), string(role), limit)
+}
+
+// label is the name of the Cluster as the beginning of a label of DNS. The name of a Cluster may begin with a digit and
+// hold dots, which a Service's and a host's may not: then a letter is put before it and dashes for the dots, and the hash
+// of the name behind it keeps it apart from a Cluster that is really called so.
+func (i Identity) label() string {
+	if !strings.Contains(i.Cluster, ".") && strings.TrimLeft(i.Cluster, "0123456789") == i.Cluster {
+		return i.Cluster
+	}
+	sum := sha256.Sum256([]byte(i.Cluster))
+	return "k0s-" + strings.ReplaceAll(i.Cluster, ".", "-") + "-" + hex.EncodeToString(sum[:])[:hashLength]
 }
 
 // SecretName is the name of a Secret of ours; a Secret's name may be long, so it is never cut.

@@ -225,6 +225,23 @@ func TestLongName(t *testing.T) {
 	assert.NotNil(t, w.secret("kubeconfig"), "names of the contract are never cut")
 }
 
+// TestOddNames: a Cluster may be called what a Service may not.
+func TestOddNames(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"0tiger", "tiger.zoo.example.org"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorldNamed(t, name).available()
+			assert.Equal(t, name, w.podSet().Spec.Template.Labels[clusterv1.ClusterNameLabel], "labels take any name")
+			assert.NotNil(t, get(w, name+"-ca", &corev1.Secret{}), "names of the contract are as they are")
+			assert.Len(t, w.children(), 9+2+2+2)
+			require.NoError(t, env.Client.Delete(t.Context(), w.controlPlane))
+			w.reconcile()
+			w.gone(w.controlPlane)
+		})
+	}
+}
+
 func TestPaused(t *testing.T) {
 	t.Parallel()
 	cases := map[string]func(*world){
