@@ -71,33 +71,38 @@ func TestRestartMark(t *testing.T) {
 	pod := func(age time.Duration) []corev1.Pod {
 		return []corev1.Pod{{Status: corev1.PodStatus{StartTime: new(metav1.NewTime(testenv.Now.Add(-age)))}}}
 	}
-	marked := func(day string) *appsv1.StatefulSet {
+	marked := func(mark string) *appsv1.StatefulSet {
 		set := &appsv1.StatefulSet{}
-		set.Spec.Template.Annotations = map[string]string{contract.RestartedAnnotation: day}
+		set.Spec.Template.Annotations = map[string]string{contract.RestartedAnnotation: mark}
 		return set
 	}
+	const old = year * 3 / 4
+	oldStart := testenv.Now.Add(-old).Format(time.RFC3339)
 	cases := map[string]struct {
 		live *appsv1.StatefulSet
 		pods []corev1.Pod
+		life time.Duration
 		want string
 	}{
-		"NoPods":           {},
-		"Young":            {pods: pod(year / 2)},
-		"Old":              {pods: pod(year * 3 / 4), want: "2030-01-01"},
-		"OldWithoutStart":  {pods: []corev1.Pod{{}}},
-		"RestartUnderWay":  {live: marked("2030-01-01"), pods: pod(year * 3 / 4), want: "2030-01-01"},
-		"RestartedLongAgo": {live: marked("2028-01-01"), pods: pod(year * 3 / 4), want: "2030-01-01"},
-		"MarkStays":        {live: marked("2029-12-01"), pods: pod(31 * 24 * time.Hour), want: "2029-12-01"},
-		"OldestCounts":     {pods: append(pod(time.Hour), pod(year*3/4)...), want: "2030-01-01"},
+		"NoPods":           {life: year},
+		"Young":            {pods: pod(year / 2), life: year},
+		"Old":              {pods: pod(old), life: year, want: oldStart},
+		"OldWithoutStart":  {pods: []corev1.Pod{{}}, life: year},
+		"RestartUnderWay":  {live: marked(oldStart), pods: pod(old), life: year, want: oldStart},
+		"RestartedLongAgo": {live: marked("2028-01-01T00:00:00Z"), pods: pod(old), life: year, want: oldStart},
+		"MarkStays":        {live: marked(oldStart), pods: pod(31 * 24 * time.Hour), life: year, want: oldStart},
+		"OldestCounts":     {pods: append(pod(time.Hour), pod(old)...), life: year, want: oldStart},
+		"LongerLife":       {pods: pod(old), life: 2 * year},
+		"ShortLife":        {live: marked(oldStart), pods: pod(17 * time.Hour), life: 24 * time.Hour, want: "2029-12-31T19:00:00Z"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Equal(t, tc.want, desired.RestartMark(tc.live, tc.pods, testenv.Now))
+			assert.Equal(t, tc.want, desired.RestartMark(tc.live, tc.pods, tc.life, testenv.Now))
 		})
 	}
-	assert.Equal(t, testenv.Now.Add(-time.Hour+year), desired.LeavesExpire(pod(time.Hour)))
-	assert.True(t, desired.LeavesExpire(nil).IsZero())
+	assert.Equal(t, testenv.Now.Add(-time.Hour+year), desired.LeavesExpire(pod(time.Hour), year))
+	assert.True(t, desired.LeavesExpire(nil, year).IsZero())
 }
 
 func TestNetworkChange(t *testing.T) {
@@ -197,4 +202,23 @@ func TestConfigurationProblems(t *testing.T) {
 			assert.NotContains(t, err.Error(), "password")
 		})
 	}
+}
+
+// TestLeafLife: the user may say how long certificates live.
+func TestLeafLife(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string]time.Duration{
+		"":                         year,
+		"spec: {api: {port: 443}}": year,
+		"spec: {api: {ca: {certificatesExpireAfter: 720h}}}":   720 * time.Hour,
+		"spec: {api: {ca: {certificatesExpireAfter: 17520h}}}": 2 * year,
+		"spec: {api: {ca: {certificatesExpireAfter: 0s}}}":     year,
+		"spec: {api: {ca: {certificatesExpireAfter: soon}}}":   year,
+		"spec: {api: {ca: {certificatesExpireAfter: 7}}}":      year,
+		"spec: [": year,
+	} {
+		secret := &corev1.Secret{Data: map[string][]byte{desired.KeyK0sConfig: []byte(config)}}
+		assert.Equal(t, want, desired.LeafLife(secret), config)
+	}
+	assert.Equal(t, year, desired.LeafLife(nil))
 }

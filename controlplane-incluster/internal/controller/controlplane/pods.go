@@ -74,7 +74,7 @@ func (r *Reconciler) podsApplied(ctx context.Context, s *scope) (phase.Outcome, 
 
 func (r *Reconciler) applyPods(ctx context.Context, s *scope) error {
 	facts := s.facts()
-	facts.Restarted = desired.RestartMark(s.podSet, s.pods, s.now)
+	facts.Restarted = desired.RestartMark(s.podSet, s.pods, desired.LeafLife(s.config), s.now)
 	pods, err := r.Renderer.ControlPlane(facts, desired.Config{Secret: s.config, Ports: s.ports})
 	if err != nil {
 		return err

@@ -118,7 +118,7 @@ func (s *scope) reportExpiry() {
 	if s.leaves.expiry.IsZero() {
 		return
 	}
-	if expire := desired.LeavesExpire(s.pods); !expire.IsZero() {
+	if expire := desired.LeavesExpire(s.pods, desired.LeafLife(s.config)); !expire.IsZero() {
 		s.leaves.expires(expire)
 	}
 	s.controlPlane.Status.CertificatesExpiryDate = metav1.NewTime(s.leaves.expiry)

@@ -218,3 +218,25 @@ func TestOldCertificatesOfK0sRestartThePod(t *testing.T) {
 	assert.Equal(t, restarted.Generation, w.podSet().Generation, "and done")
 	w.is(controlplanev1.AvailableCondition, metav1.ConditionTrue)
 }
+
+// TestShortLivedCertificatesOfK0s: what the user says about their life decides about restarts, and is told.
+func TestShortLivedCertificatesOfK0s(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, kine, k0sConfig(`{"spec":{"api":{"ca":{"certificatesExpireAfter":"48h"}}}}`))
+	w.dataSource(source)
+	w.comesUpWithoutEtcd()
+	for range 3 {
+		started := w.clock.Now()
+		assert.WithinDuration(t, started.Add(48*time.Hour), w.controlPlane.Status.CertificatesExpiryDate.Time, time.Second)
+		before := w.podSet().Generation
+		w.step(31 * time.Hour)
+		w.reconcile()
+		assert.Equal(t, before, w.podSet().Generation, "too early")
+		w.step(time.Hour)
+		w.reconcile()
+		assert.Equal(t, before+1, w.podSet().Generation)
+		w.runPods(w.podSetName(), 1)
+		w.reconcile()
+		assert.Equal(t, before+1, w.podSet().Generation, "once")
+	}
+}
