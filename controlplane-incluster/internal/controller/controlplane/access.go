@@ -7,8 +7,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/hosted"
 	"github.com/k0smotron/k0smotron/shared/contract"
@@ -16,9 +15,6 @@ import (
 	"github.com/k0smotron/k0smotron/shared/phase"
 	"github.com/k0smotron/k0smotron/shared/pki"
 )
-
-// kubeconfigKey is the key of the kubeconfig in its Secret.
-const kubeconfigKey = "value"
 
 // accessApplied signs the admin kubeconfig and tells machines how to join. Both name the address that the control plane
 // will have, so both can be there before it answers.
@@ -38,41 +34,27 @@ func (r *Reconciler) accessApplied(ctx context.Context, s *scope) (phase.Outcome
 	if err != nil {
 		return phase.Outcome{}, err
 	}
-	secret := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: s.controlPlane.Namespace, Name: contract.KubeconfigName(s.cluster.Name),
-			Labels: contract.ClusterLabels(s.cluster.Name),
-		},
-		Type: clusterv1.ClusterSecretType,
-		Data: map[string][]byte{kubeconfigKey: admin},
-	}
-	if err := r.Applier.Apply(ctx, s.controlPlane, secret, join); err != nil {
+	if err := r.Applier.Apply(ctx, s.controlPlane, kubeconfig.Secret(s.clusterKey(), admin), join); err != nil {
 		return phase.Outcome{}, err
 	}
 	s.access = hosted.Access{Cluster: s.clusterKey(), Kubeconfig: admin}
 	return phase.Continue(), nil
 }
 
-// kubeconfig is the current admin kubeconfig while it is good, else a new one.
+// kubeconfig is the current admin kubeconfig while it is good, else a new one. It is not written here but with the other
+// children, so that its labels and its owner are put right too when nothing is wrong with its content.
 func (r *Reconciler) kubeconfig(ctx context.Context, s *scope, ca pki.CA) ([]byte, error) {
 	admin := kubeconfig.Admin{Cluster: s.cluster.Name, Server: s.endpoint.Endpoint.URL()}
 	standing := kubeconfig.Standing{Now: s.now, CA: ca, Admin: admin}
-	key, secret := s.object(contract.KubeconfigName(s.cluster.Name)), &corev1.Secret{}
-	if _, err := lookup(ctx, r.Client, key, secret); err != nil {
-		return nil, err
-	}
-	standing.Current = secret.Data[kubeconfigKey]
-	if !kubeconfig.RenewalOf(standing).Due() {
-		return standing.Current, nil
-	}
-	// The cache may be behind.
-	secret = &corev1.Secret{}
-	if _, err := lookup(ctx, r.Live, key, secret); err != nil {
-		return nil, err
-	}
-	standing.Current = secret.Data[kubeconfigKey]
-	if !kubeconfig.RenewalOf(standing).Due() {
-		return standing.Current, nil
+	for _, reader := range []client.Reader{r.Client, r.Live} { // The cache may be behind.
+		secret := &corev1.Secret{}
+		if _, err := lookup(ctx, reader, s.object(contract.KubeconfigName(s.cluster.Name)), secret); err != nil {
+			return nil, err
+		}
+		standing.Current = secret.Data[kubeconfig.SecretKey]
+		if !kubeconfig.RenewalOf(standing).Due() {
+			return standing.Current, nil
+		}
 	}
 	return kubeconfig.Build(r.Issuer, ca, admin)
 }

@@ -19,8 +19,6 @@ import (
 )
 
 const (
-	// retryDelay is the pause where the next state is a moment away.
-	retryDelay = time.Second
 	// probeDelay is the pause between two questions to an API server that is about to be ready.
 	probeDelay = 500 * time.Millisecond
 	// absentSecretDelay is the pause until we look again for a Secret that does not exist and carries no label to
@@ -96,7 +94,7 @@ func (r *Reconciler) previousHost(ctx context.Context, s *scope) (string, error)
 	if err != nil || !exists {
 		return "", err
 	}
-	content, err := kubeconfig.Parse(secret.Data[kubeconfigKey])
+	content, err := kubeconfig.Parse(secret.Data[kubeconfig.SecretKey])
 	if err != nil {
 		return "", nil //nolint:nilerr // An unreadable kubeconfig is made anew later; it tells no host.
 	}

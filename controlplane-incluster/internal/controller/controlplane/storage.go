@@ -30,7 +30,7 @@ func (r *Reconciler) storageApplied(ctx context.Context, s *scope) (phase.Outcom
 	if err := r.etcdLeaves(ctx, s); err != nil {
 		return phase.Outcome{}, err
 	}
-	s.storage = storage.Etcd(s.identity(), pairName(s.cluster, pki.EtcdCA))
+	s.storage = storage.Etcd(s.identity(), pki.EtcdCA.SecretName(s.cluster.Name))
 	return phase.Continue(), r.etcdApplied(ctx, s)
 }
 

@@ -23,6 +23,7 @@ import (
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-incluster/api/v1beta2"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/child"
@@ -82,7 +83,24 @@ func newWorldNamed(t *testing.T, name string, overrides ...func(*controlplanev1.
 	testenv.OwnedBy(w.controlPlane, w.cluster, clusterv1.GroupVersion.WithKind("Cluster"))
 	env.Create(t, w.controlPlane)
 	w.reconciler = newReconciler(env.Client, w.clock, w.hosted)
+	w.reconciler.Client = likeCache(env.Client)
 	return w
+}
+
+// likeCache sees what the manager's cache holds: Secrets only with the name of their Cluster.
+func likeCache(c client.WithWatch) client.Reader {
+	return interceptor.NewClient(c, interceptor.Funcs{Get: func(
+		ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption,
+	) error {
+		if err := c.Get(ctx, key, object, options...); err != nil {
+			return err
+		}
+		_, labelled := object.GetLabels()[clusterv1.ClusterNameLabel]
+		if _, isSecret := object.(*corev1.Secret); isSecret && !labelled {
+			return apierrors.NewNotFound(corev1.Resource("secrets"), key.Name)
+		}
+		return nil
+	}})
 }
 
 func newControlPlane(
