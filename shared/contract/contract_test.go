@@ -149,6 +149,17 @@ func TestCheckPaused(t *testing.T) {
 	}
 }
 
+func TestIsWatched(t *testing.T) {
+	t.Parallel()
+	plain, mine := testenv.Machine("ns", "m"), testenv.Machine("ns", "m")
+	mine.Labels[clusterv1.WatchLabel] = "mine"
+	assert.True(t, contract.IsWatched(plain, ""))
+	assert.True(t, contract.IsWatched(mine, ""))
+	assert.True(t, contract.IsWatched(mine, "mine"))
+	assert.False(t, contract.IsWatched(mine, "another"))
+	assert.False(t, contract.IsWatched(plain, "mine"))
+}
+
 func TestClusterInitialization(t *testing.T) {
 	t.Parallel()
 	fresh, ready := testenv.Cluster(ns), testenv.Cluster(ns, testenv.Initialized("10.0.0.1", 6443))

@@ -2,7 +2,10 @@
 
 package contract
 
-import clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+)
 
 // Labels and annotations of ours, all of them. A key that existing k0smotron installations know keeps their meaning.
 const (
@@ -35,4 +38,10 @@ const (
 // ClusterLabels returns the labels every child of a Cluster carries. Caches, clusterctl move and prune rely on them.
 func ClusterLabels(clusterName string) map[string]string {
 	return map[string]string{clusterv1.ClusterNameLabel: clusterName}
+}
+
+// IsWatched tells whether a manager with the flag --watch-filter serves the object; without a filter it serves all. It
+// must be asked in the pass, too: events of other objects lead to all of them.
+func IsWatched(object metav1.Object, filter string) bool {
+	return filter == "" || object.GetLabels()[clusterv1.WatchLabel] == filter
 }
