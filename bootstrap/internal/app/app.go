@@ -99,11 +99,12 @@ func (o *Options) setup(ctx context.Context, mgr ctrl.Manager) error {
 		return err
 	}
 	clusters := workload.FromClusterCache(connections)
-	identity := &nodeidentity.Reconciler{Client: mgr.GetClient(), Workload: clusters, FieldOwner: ProviderName}
+	identity := &nodeidentity.Reconciler{
+		Client: mgr.GetClient(), Workload: clusters, FieldOwner: ProviderName, WatchFilter: o.Manager.WatchFilter,
+	}
 	return errors.Join(
-		o.workerConfigs(mgr, clusters).SetupWithManager(
-			ctx, mgr, connections, o.Manager.WatchFilter, o.Manager.Concurrency(kindWorkerConfig)),
-		identity.SetupWithManager(mgr, connections, o.Manager.WatchFilter, o.Manager.Concurrency(kindMachine)),
+		o.workerConfigs(mgr, clusters).SetupWithManager(ctx, mgr, connections, o.Manager.Concurrency(kindWorkerConfig)),
+		identity.SetupWithManager(mgr, connections, o.Manager.Concurrency(kindMachine)),
 	)
 }
 
@@ -111,11 +112,12 @@ func (o *Options) workerConfigs(mgr ctrl.Manager, clusters workload.Clusters) *w
 	realClock := clock.RealClock{}
 	applier := apply.New(mgr.GetClient(), ProviderName)
 	return &workerconfig.Reconciler{
-		Client:   mgr.GetClient(),
-		Live:     mgr.GetAPIReader(),
-		Applier:  applier,
-		Workload: clusters,
-		Clock:    realClock,
+		Client:      mgr.GetClient(),
+		Live:        mgr.GetAPIReader(),
+		Applier:     applier,
+		Workload:    clusters,
+		Clock:       realClock,
+		WatchFilter: o.Manager.WatchFilter,
 		Tokens: jointoken.Store{
 			Reader: mgr.GetClient(), Live: mgr.GetAPIReader(), Management: applier,
 			FieldOwner: ProviderName, Clock: realClock, Random: rand.Reader, TTL: o.TokenTTL,

@@ -34,13 +34,15 @@ type Reconciler struct {
 	Workload workload.Clusters
 	// FieldOwner names us to workload API servers.
 	FieldOwner string
+	// WatchFilter limits the controller to Machines with this value of the label cluster.x-k8s.io/watch-filter.
+	WatchFilter string
 
 	watcher nodeWatcher
 }
 
 // Reconcile serves one Machine:
 //
-//  1. the Machine has a providerID and is bootstrapped by us, else done;
+//  1. the Machine has a providerID, is bootstrapped by us and watched by this manager, else done;
 //  2. its Cluster is not paused, else done: unpausing wakes the Machine;
 //  3. the workload cluster is connected and its Nodes are watched, else done: the connection wakes the Machine;
 //  4. a Node carries the Machine's label, else done: the Node wakes the Machine;
@@ -50,7 +52,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.Client.Get(ctx, request.NamespacedName, machine); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if !needsIdentity(machine) {
+	if !needsIdentity(machine) || !contract.IsWatched(machine, r.WatchFilter) {
 		return ctrl.Result{}, nil
 	}
 	err := r.identify(ctx, machine)

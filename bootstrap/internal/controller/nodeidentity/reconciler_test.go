@@ -207,6 +207,20 @@ func TestErrorsAreReturned(t *testing.T) {
 	require.ErrorIs(t, err, broken)
 }
 
+// TestOtherManagersMachines holds because a Node or a Cluster wakes every Machine, whoever serves it.
+func TestOtherManagersMachines(t *testing.T) {
+	t.Parallel()
+	for label, want := range map[string]string{"mine": id, "another": ""} {
+		nodes := fake.NewClientBuilder().WithObjects(node("n1", name, "")).Build()
+		labelled := machine(func(m *clusterv1.Machine) { m.Labels[clusterv1.WatchLabel] = label })
+		r := reconciler(&clusters{client: nodes}, labelled, testenv.Cluster(namespace))
+		r.WatchFilter = "mine"
+		_, err := r.Reconcile(t.Context(), request(labelled))
+		require.NoError(t, err)
+		assert.Equal(t, want, providerIDs(t, nodes)["n1"], label)
+	}
+}
+
 func reconciler(access workload.Clusters, objects ...client.Object) *nodeidentity.Reconciler {
 	return &nodeidentity.Reconciler{
 		Client:     fake.NewClientBuilder().WithScheme(testenv.MustScheme()).WithObjects(objects...).Build(),

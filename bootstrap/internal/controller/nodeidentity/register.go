@@ -44,12 +44,12 @@ type Connections interface {
 // SetupWithManager starts the controller. Besides Machines it watches Clusters (pause), the connections to workload
 // clusters, and the Nodes in them.
 func (r *Reconciler) SetupWithManager(
-	mgr ctrl.Manager, connections Connections, watchFilter string, options controller.Options,
+	mgr ctrl.Manager, connections Connections, options controller.Options,
 ) error {
 	started, err := ctrl.NewControllerManagedBy(mgr).
 		Named(name).
 		For(&clusterv1.Machine{}, builder.WithPredicates(
-			predicates.ResourceHasFilterLabel(mgr.GetScheme(), mgr.GetLogger(), watchFilter),
+			predicates.ResourceHasFilterLabel(mgr.GetScheme(), mgr.GetLogger(), r.WatchFilter),
 			predicate.NewPredicateFuncs(machineNeedsIdentity),
 		)).
 		Watches(&clusterv1.Cluster{}, handler.EnqueueRequestsFromMapFunc(r.machinesOfCluster),

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/shared/apply"
@@ -20,6 +21,29 @@ import (
 
 func (r *Reconciler) dataSecretLookedUp(ctx context.Context, s *scope) (phase.Outcome, error) {
 	return phase.Continue(), r.lookUpDataSecret(ctx, r.Client, s)
+}
+
+// dataSecretOwned takes a Secret of the config's name for its bootstrap data if the Machine does: both are restored from
+// a backup, and the Secret still names the config of then. Without that the Secret is somebody else's, or that of a
+// config of the same name that was deleted a moment ago.
+func (r *Reconciler) dataSecretOwned(ctx context.Context, s *scope) (phase.Outcome, error) {
+	if s.strangeSecret == nil {
+		return phase.Continue(), nil
+	}
+	taken := phase.Wait(bootstrapv1.SecretNameTakenReason, fmt.Sprintf(
+		"Secret %s exists, but does not belong to this config: delete it or give the Machine another name",
+		s.strangeSecret.Name), 0)
+	if used := s.machine.Spec.Bootstrap.DataSecretName; used == nil || *used != s.strangeSecret.Name {
+		return taken, nil
+	}
+	err := r.Applier.Adopt(ctx, s.config, s.strangeSecret)
+	if _, owned := errors.AsType[*controllerutil.AlreadyOwnedError](err); owned {
+		return taken, nil
+	}
+	if err == nil {
+		s.dataSecret, s.dataSecretKnown = s.strangeSecret, true
+	}
+	return phase.Continue(), err
 }
 
 // dataSecretExists makes the bootstrap data, once. What exists is used as it is: a machine may have booted with it.
@@ -33,7 +57,10 @@ func (r *Reconciler) dataSecretExists(ctx context.Context, s *scope) (phase.Outc
 	}
 	err = r.Applier.Create(ctx, s.config, secret)
 	if errors.Is(err, apply.ErrExists) {
-		return phase.Continue(), r.lookUpDataSecret(ctx, r.Live, s)
+		if err := r.lookUpDataSecret(ctx, r.Live, s); err != nil {
+			return phase.Continue(), err
+		}
+		return r.dataSecretOwned(ctx, s)
 	}
 	if err == nil {
 		s.dataSecret = secret
@@ -66,9 +93,8 @@ func (*Reconciler) lookUpDataSecret(ctx context.Context, from client.Reader, s *
 		return fmt.Errorf("getting Secret %s: %w", s.config.Name, err)
 	}
 	if !metav1.IsControlledBy(secret, s.config) {
-		return phase.Waiting(bootstrapv1.SecretNameTakenReason, fmt.Sprintf(
-			"Secret %s exists, but does not belong to this config: delete it or give the Machine another name",
-			secret.Name), 0)
+		s.strangeSecret = secret
+		return nil
 	}
 	s.dataSecret, s.dataSecretKnown = secret, true
 	return nil

@@ -21,6 +21,7 @@ import (
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/shared/apply"
+	"github.com/k0smotron/k0smotron/shared/contract"
 	"github.com/k0smotron/k0smotron/shared/jointoken"
 	"github.com/k0smotron/k0smotron/shared/phase"
 	"github.com/k0smotron/k0smotron/shared/workload"
@@ -40,6 +41,8 @@ type Reconciler struct {
 	Tokens jointoken.Store
 	// Clock tells the time.
 	Clock clock.PassiveClock
+	// WatchFilter limits the controller to configs with this value of the label cluster.x-k8s.io/watch-filter.
+	WatchFilter string
 }
 
 // Reconcile serves one config:
@@ -48,23 +51,28 @@ type Reconciler struct {
 //  2. a Machine owns the config;
 //  3. its Cluster exists;
 //  4. nothing is paused, else done;
-//  5. the node has not joined, else the token is revoked and all is done;
-//  6. the machine is not being deleted, else done;
-//  7. the cluster's infrastructure is provisioned;
-//  8. the control plane is initialized;
-//  9. it is known how to join it, and by which CA it is recognised;
-//  10. the k0s version is known;
-//  11. the content of all files is known;
-//  12. a token is recorded: a pass that does it ends, the next one uses it;
-//  13. the token is valid in the workload cluster;
-//  14. the Secret with the bootstrap data exists;
-//  15. the pass is repeated before the token expires.
+//  5. the Secret belongs to the config, if it exists;
+//  6. the node has not joined, else the token is revoked and all is done;
+//  7. the machine is not being deleted, else done;
+//  8. the cluster's infrastructure is provisioned;
+//  9. the control plane is initialized;
+//  10. it is known how to join it, and by which CA it is recognised;
+//  11. the k0s version is known;
+//  12. the content of all files is known;
+//  13. a token is recorded: a pass that does it ends, the next one uses it;
+//  14. the token is valid in the workload cluster;
+//  15. the Secret with the bootstrap data exists;
+//  16. the pass is repeated before the token expires.
 //
-// Once the Secret exists, 10, 11 and 14 have nothing to do any more.
+// Once the Secret exists, 11, 12 and 15 have nothing to do any more.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	config := &bootstrapv1.K0sWorkerConfig{}
 	if err := r.Client.Get(ctx, request.NamespacedName, config); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !contract.IsWatched(config, r.WatchFilter) {
+		// An event of something else has led here. Another manager serves this config.
+		return ctrl.Result{}, nil
 	}
 	if !config.DeletionTimestamp.IsZero() {
 		// The Secrets go with the config. The token in the workload cluster expires within minutes.
@@ -85,6 +93,7 @@ func (r *Reconciler) phases() []phase.Phase[scope] {
 		{Name: "machineOwnsConfig", Condition: data, Run: r.machineOwnsConfig},
 		{Name: "clusterExists", Condition: data, Run: r.clusterExists},
 		{Name: "notPaused", Run: r.notPaused},
+		{Name: "dataSecretOwned", Condition: data, Run: r.dataSecretOwned},
 		{Name: "notJoined", Run: r.notJoined},
 		{Name: "machineNotDeleted", Run: r.machineNotDeleted},
 		{Name: "infrastructureProvisioned", Condition: data, Run: r.infrastructureProvisioned},

@@ -5,8 +5,10 @@ package workerconfig
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/cluster-api/controllers/clustercache"
 	"sigs.k8s.io/cluster-api/util/predicates"
@@ -49,7 +51,7 @@ type Connections interface {
 // SetupWithManager starts the controller. Besides configs it watches what they wait for: Machines, Clusters, Secrets
 // and ConfigMaps with a cluster's name, and the connections to workload clusters.
 func (r *Reconciler) SetupWithManager(
-	ctx context.Context, mgr ctrl.Manager, connections Connections, watchFilter string, options controller.Options,
+	ctx context.Context, mgr ctrl.Manager, connections Connections, options controller.Options,
 ) error {
 	const name = "k0sworkerconfig"
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &bootstrapv1.K0sWorkerConfig{}, wakers, wakersOf); err != nil {
@@ -58,7 +60,7 @@ func (r *Reconciler) SetupWithManager(
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named(name).
 		For(&bootstrapv1.K0sWorkerConfig{}, builder.WithPredicates(
-			predicates.ResourceHasFilterLabel(mgr.GetScheme(), mgr.GetLogger(), watchFilter),
+			predicates.ResourceHasFilterLabel(mgr.GetScheme(), mgr.GetLogger(), r.WatchFilter),
 			predicate.Or(predicate.GenerationChangedPredicate{}, metadataChanged()),
 		)).
 		Owns(&corev1.Secret{}).
@@ -76,11 +78,13 @@ func (r *Reconciler) SetupWithManager(
 	return nil
 }
 
-// metadataChanged lets through what a user may change without a new generation: the annotation that pauses, the owner.
+// metadataChanged lets through what may change without a new generation: the annotation that pauses, the owner, and the
+// labels, which name the Cluster and the manager.
 func metadataChanged() predicate.Funcs {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		return len(e.ObjectOld.GetOwnerReferences()) != len(e.ObjectNew.GetOwnerReferences()) ||
-			hasPaused(e.ObjectOld) != hasPaused(e.ObjectNew)
+		before, after := e.ObjectOld, e.ObjectNew
+		return hasPaused(before) != hasPaused(after) || !maps.Equal(before.GetLabels(), after.GetLabels()) ||
+			!equality.Semantic.DeepEqual(before.GetOwnerReferences(), after.GetOwnerReferences())
 	}}
 }
 

@@ -110,9 +110,16 @@ func TestMetadataChanged(t *testing.T) {
 		"Owner": {func(config *bootstrapv1.K0sWorkerConfig) {
 			config.OwnerReferences = []metav1.OwnerReference{{Kind: "Machine"}}
 		}, true},
+		"OwnerRestored": {func(config *bootstrapv1.K0sWorkerConfig) { config.OwnerReferences[0].UID = "new" }, true},
+		"Labels":        {func(config *bootstrapv1.K0sWorkerConfig) { config.Labels[clusterv1.WatchLabel] = "mine" }, true},
+		"Annotation": {func(config *bootstrapv1.K0sWorkerConfig) {
+			config.Annotations = map[string]string{"example.org/note": ""}
+		}, false},
 		"Status": {func(config *bootstrapv1.K0sWorkerConfig) { config.Status.DataSecretName = "x" }, false},
 	} {
-		before := namedConfig("a", "tiger")
+		before := namedConfig("a", "tiger", func(config *bootstrapv1.K0sWorkerConfig) {
+			config.OwnerReferences = []metav1.OwnerReference{{Kind: "MachineSet", UID: "1"}}
+		})
 		after, ok := before.DeepCopyObject().(*bootstrapv1.K0sWorkerConfig)
 		require.True(t, ok)
 		test.change(after)

@@ -20,7 +20,7 @@ func report(s *scope) {
 			"Secret "+s.config.Name+" is gone, it is made again once the control plane can be joined")
 	}
 	if s.joined {
-		reportJoined(s.config)
+		reportJoined(s)
 	}
 	conditions.Summary(s.config, bootstrapv1.ReadyCondition, bootstrapv1.ReadyReason,
 		bootstrapv1.DataSecretAvailableCondition,
@@ -30,13 +30,17 @@ func report(s *scope) {
 }
 
 // reportJoined covers what the pass did not look at any more, also when the status was lost by a move to another
-// management cluster.
-func reportJoined(config *bootstrapv1.K0sWorkerConfig) {
+// management cluster. The Machine keeps the name of its bootstrap data, even if somebody has deleted that since.
+func reportJoined(s *scope) {
+	if used := s.machine.Spec.Bootstrap.DataSecretName; used != nil {
+		s.config.Status.DataSecretName = *used
+		s.config.Status.Initialization.DataSecretCreated = new(true)
+	}
 	for _, condition := range []string{
 		bootstrapv1.DataSecretAvailableCondition,
 		bootstrapv1.CertificatesAvailableCondition,
 		bootstrapv1.ControlPlaneJoinableCondition,
 	} {
-		conditions.True(config, condition, bootstrapv1.JoinedReason, "")
+		conditions.True(s.config, condition, bootstrapv1.JoinedReason, "")
 	}
 }

@@ -24,7 +24,9 @@ type scope struct {
 	cluster *clusterv1.Cluster
 	// dataSecret holds the bootstrap data; nil while there is none, or dataSecretKnown is false.
 	dataSecret *corev1.Secret
-	// dataSecretKnown is true once dataSecret has been looked up.
+	// strangeSecret has the name of the data Secret and does not belong to the config.
+	strangeSecret *corev1.Secret
+	// dataSecretKnown is true once it is known whether there is a dataSecret.
 	dataSecretKnown bool
 	// joined is true once the machine has a Node.
 	joined bool
