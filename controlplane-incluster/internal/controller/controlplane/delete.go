@@ -4,12 +4,16 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,11 +28,18 @@ import (
 	"github.com/k0smotron/k0smotron/shared/phase"
 )
 
-// namedMachines is how many Machines a message names.
-const namedMachines = 5
+const (
+	// namedMachines is how many Machines a message names.
+	namedMachines = 5
+	// machinePoolDelay is the pause between two looks for MachinePools, which are not watched.
+	machinePoolDelay = 10 * time.Second
 
-// deleted ends the life of a control plane. The API server runs until the last Machine is gone, because Machines are
-// drained and their Nodes deleted through it. Then goes what owner references do not take along.
+	kindMachine     = "Machine"
+	kindMachinePool = "MachinePool"
+)
+
+// deleted ends the life of a control plane. The API server runs until the last Machine and MachinePool is gone, because
+// nodes are drained and deleted through it. Then goes what owner references do not take along.
 func (r *Reconciler) deleted(ctx context.Context, s *scope) (phase.Outcome, error) {
 	if s.controlPlane.DeletionTimestamp.IsZero() {
 		return phase.Continue(), nil
@@ -36,15 +47,15 @@ func (r *Reconciler) deleted(ctx context.Context, s *scope) (phase.Outcome, erro
 	if !controllerutil.ContainsFinalizer(s.controlPlane, controlplanev1.ControlPlaneFinalizer) {
 		return phase.Done(), nil
 	}
-	machines, err := r.machinesLeft(ctx, s)
+	err := r.workersGone(ctx, s)
+	if wait, waits := errors.AsType[*phase.WaitError](err); waits {
+		conditions.True(s.controlPlane, controlplanev1.DeletingCondition, wait.Reason, wait.Message)
+		if _, readErr := r.childrenRead(ctx, s); readErr != nil {
+			return phase.Outcome{}, readErr
+		}
+	}
 	if err != nil {
 		return phase.Outcome{}, err
-	}
-	if len(machines) > 0 {
-		conditions.True(s.controlPlane, controlplanev1.DeletingCondition, controlplanev1.WaitingForWorkersDeletionReason,
-			"waiting for Machines to be deleted, which need the API server until then: "+enumerate(machines))
-		_, err := r.childrenRead(ctx, s)
-		return phase.Done(), err
 	}
 	if err := r.remove(ctx, s); err != nil {
 		return phase.Outcome{}, err
@@ -54,26 +65,49 @@ func (r *Reconciler) deleted(ctx context.Context, s *scope) (phase.Outcome, erro
 	return phase.Done(), r.Applier.RemoveFinalizer(ctx, s.controlPlane, controlplanev1.ControlPlaneFinalizer)
 }
 
-// machinesLeft are the names of the Cluster's Machines: from the cache, and when that has none, from the API server,
-// because what follows cannot be undone.
-func (r *Reconciler) machinesLeft(ctx context.Context, s *scope) ([]string, error) {
-	for _, reader := range []client.Reader{r.Client, r.Live} {
-		machines := &metav1.PartialObjectMetadataList{}
-		machines.SetGroupVersionKind(clusterv1.GroupVersion.WithKind("MachineList"))
-		err := reader.List(ctx, machines, client.InNamespace(s.controlPlane.Namespace),
-			client.MatchingLabels(contract.ClusterLabels(s.cluster.Name)))
+// workersGone waits while something still needs the API server. Machines are read from the cache, and when that
+// has none, from the API server, because what follows cannot be undone. Their end is watched. MachinePools, whose nodes
+// need not have Machines, are looked for only then, and in intervals: not every management cluster knows the kind, so it
+// cannot be watched.
+func (r *Reconciler) workersGone(ctx context.Context, s *scope) error {
+	for _, look := range []struct {
+		reader client.Reader
+		kind   string
+		after  time.Duration
+	}{
+		{reader: r.Client, kind: kindMachine},
+		{reader: r.Live, kind: kindMachine},
+		{reader: r.Live, kind: kindMachinePool, after: machinePoolDelay},
+	} {
+		names, err := left(ctx, look.reader, look.kind, s)
 		if err != nil {
-			return nil, fmt.Errorf("listing Machines: %w", err)
-		}
-		names := make([]string, 0, len(machines.Items))
-		for i := range machines.Items {
-			names = append(names, machines.Items[i].Name)
+			return err
 		}
 		if len(names) > 0 {
-			return names, nil
+			return phase.Waiting(controlplanev1.WaitingForWorkersDeletionReason, "waiting for "+look.kind+
+				"s to be deleted, which need the API server until then: "+enumerate(names), look.after)
 		}
 	}
-	return nil, nil
+	return nil
+}
+
+// left are the names of the Cluster's objects of a kind of core's. A core without MachinePools has none.
+func left(ctx context.Context, reader client.Reader, kind string, s *scope) ([]string, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(clusterv1.GroupVersion.WithKind(kind + "List"))
+	err := reader.List(ctx, list, client.InNamespace(s.controlPlane.Namespace),
+		client.MatchingLabels(contract.ClusterLabels(s.cluster.Name)))
+	if kind == kindMachinePool && (meta.IsNoMatchError(err) || apierrors.IsNotFound(err)) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing %ss: %w", kind, err)
+	}
+	names := make([]string, 0, len(list.Items))
+	for i := range list.Items {
+		names = append(names, list.Items[i].Name)
+	}
+	return names, nil
 }
 
 func enumerate(names []string) string {

@@ -3,16 +3,22 @@
 package controlplane_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-incluster/api/v1beta2"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/child"
@@ -128,4 +134,78 @@ func TestDeletionEarly(t *testing.T) {
 		w.reconcile()
 		assert.NotNil(t, w.podSet(), "a paused control plane is not touched, not even when it is being deleted")
 	})
+}
+
+// machinePool is a pool whose infrastructure makes no Machines.
+func machinePool(namespace, name, cluster string) *clusterv1.MachinePool {
+	pool := &clusterv1.MachinePool{ObjectMeta: metav1.ObjectMeta{
+		Namespace: namespace, Name: name, Labels: map[string]string{clusterv1.ClusterNameLabel: cluster},
+	}}
+	pool.Spec.ClusterName = cluster
+	pool.Spec.Template.Spec = testenv.Machine(namespace, name).Spec
+	pool.Spec.Template.Spec.ClusterName = cluster
+	return pool
+}
+
+// TestDeletionWaitsForMachinePools, after the Machines, and looks again by itself: their end is not watched.
+func TestDeletionWaitsForMachinePools(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).available()
+	set := w.podSet()
+	machine, pool := testenv.Machine(w.namespace, "worker"), machinePool(w.namespace, "pool-a", w.cluster.Name)
+	env.Create(t, machine, pool, machinePool(w.namespace, "of-another", "lion"))
+	require.NoError(t, env.Client.Delete(t.Context(), w.controlPlane))
+
+	assert.Zero(t, w.reconcile(), "the end of a Machine is watched")
+	assert.Contains(t, w.is(controlplanev1.DeletingCondition, metav1.ConditionTrue).Message, "Machines to be deleted")
+
+	require.NoError(t, env.Client.Delete(t.Context(), machine))
+	assert.Equal(t, 10*time.Second, w.reconcile().RequeueAfter)
+	told := w.is(controlplanev1.DeletingCondition, metav1.ConditionTrue)
+	assert.Equal(t, controlplanev1.WaitingForWorkersDeletionReason, told.Reason)
+	assert.Contains(t, told.Message, "MachinePools to be deleted, which need the API server until then: pool-a")
+	assert.Equal(t, set.ResourceVersion, w.podSet().ResourceVersion)
+
+	require.NoError(t, env.Client.Delete(t.Context(), pool))
+	w.reconcile()
+	w.gone(w.controlPlane)
+}
+
+// TestDeletionWithoutMachinePools: a management cluster need not know the kind. Not knowing Machines is another matter.
+func TestDeletionWithoutMachinePools(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		unknown string
+		err     error
+		stays   bool
+	}{
+		"NeverServed":   {unknown: "MachinePoolList", err: &meta.NoKindMatchError{}},
+		"ServedNoMore":  {unknown: "MachinePoolList", err: apierrors.NewNotFound(schema.GroupResource{}, "")},
+		"NotAllowed":    {unknown: "MachinePoolList", err: apierrors.NewForbidden(schema.GroupResource{}, "", nil), stays: true},
+		"MachinesAreNo": {unknown: "MachineList", err: &meta.NoKindMatchError{}, stays: true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.reconcile()
+			w.reconciler.Live = interceptor.NewClient(env.Client, interceptor.Funcs{List: func(
+				ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption,
+			) error {
+				if list.GetObjectKind().GroupVersionKind().Kind == tc.unknown {
+					return tc.err
+				}
+				return c.List(ctx, list, options...)
+			}})
+			require.NoError(t, env.Client.Delete(t.Context(), w.controlPlane))
+			_, err := w.tryReconcile()
+			if tc.stays {
+				require.ErrorIs(t, err, tc.err)
+				assert.NotEmpty(t, w.controlPlane.Finalizers)
+				return
+			}
+			require.NoError(t, err)
+			w.gone(w.controlPlane)
+		})
+	}
 }
