@@ -23,7 +23,7 @@ type K0smotronControlPlaneSpec struct {
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:XValidation:rule="self == 1",message="replicas must be 1: more than one control plane pod is not possible yet"
-	Replicas *int32 `json:"replicas,omitempty"`
+	Replicas *int32 `json:"replicas,omitempty"` //nolint:kubeapilinter // The scale subresource reads the field itself.
 
 	// version is the k0s version: vX.Y.Z, vX.Y.Z+k0s or vX.Y.Z+k0s.N. Without a build number the image with +k0s.0
 	// is used, unless image names another build. At most one minor version up at a time, and never a lower minor.

@@ -93,7 +93,12 @@ func TestRestartMark(t *testing.T) {
 		"MarkStays":        {live: marked(oldStart), pods: pod(31 * 24 * time.Hour), life: year, want: oldStart},
 		"OldestCounts":     {pods: append(pod(time.Hour), pod(old)...), life: year, want: oldStart},
 		"LongerLife":       {pods: pod(old), life: 2 * year},
-		"ShortLife":        {live: marked(oldStart), pods: pod(17 * time.Hour), life: 24 * time.Hour, want: "2029-12-31T19:00:00Z"},
+		"ShortLife": {
+			live: marked(oldStart),
+			pods: pod(17 * time.Hour),
+			life: 24 * time.Hour,
+			want: "2029-12-31T19:00:00Z",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -22,7 +22,11 @@ const k0sManager = "k0s"
 // ownAlone makes us the only owner of what we applied before. k0s creates the object from its file, which holds some of
 // our values too, and never writes it again; but as long as it owns them as well, leaving them out removes nothing. What
 // k0s owns and we do not stays its own, and so does what others have set.
-func (c *Clusters) ownAlone(ctx context.Context, workloadClient client.Client, config *unstructured.Unstructured) error {
+func (c *Clusters) ownAlone(
+	ctx context.Context,
+	workloadClient client.Client,
+	config *unstructured.Unstructured,
+) error {
 	live := &unstructured.Unstructured{}
 	live.SetGroupVersionKind(config.GroupVersionKind())
 	if err := workloadClient.Get(ctx, client.ObjectKeyFromObject(config), live); err != nil {
@@ -46,40 +50,29 @@ func (c *Clusters) ownAlone(ctx context.Context, workloadClient client.Client, c
 
 // withoutCoOwner takes the fields that owner has applied out of those that k0s has written. nil when there are none.
 func withoutCoOwner(entries []metav1.ManagedFieldsEntry, owner string) ([]metav1.ManagedFieldsEntry, error) {
-	ours := &fieldpath.Set{}
-	for i := range entries {
-		if entries[i].Manager != owner || entries[i].Operation != metav1.ManagedFieldsOperationApply {
-			continue
-		}
-		fields, err := fieldsOf(entries[i])
-		if err != nil {
-			return nil, err
-		}
-		ours = ours.Union(fields)
+	ours, err := fieldsOf(entries, owner, metav1.ManagedFieldsOperationApply)
+	if err != nil {
+		return nil, err
 	}
-	changed, result := false, slices.Clone(entries)
-	for i := range result {
-		if result[i].Manager != k0sManager || result[i].Operation != metav1.ManagedFieldsOperationUpdate {
-			continue
-		}
-		theirs, err := fieldsOf(result[i])
-		if err != nil {
-			return nil, err
-		}
-		rest := without(theirs, ours)
-		if rest.Equals(theirs) {
-			continue
-		}
-		encoded, err := rest.ToJSON()
-		if err != nil {
-			return nil, fmt.Errorf("encoding the fields of %s: %w", k0sManager, err)
-		}
-		changed, result[i].FieldsV1 = true, metav1.NewFieldsV1(string(encoded))
+	theirs, err := fieldsOf(entries, k0sManager, metav1.ManagedFieldsOperationUpdate)
+	if err != nil || theirs.Leaves().Intersection(ours).Empty() {
+		return nil, err
 	}
-	if !changed {
-		return nil, nil
+	rest, err := without(theirs, ours).ToJSON()
+	if err != nil {
+		return nil, fmt.Errorf("encoding the fields of %s: %w", k0sManager, err)
 	}
+	result := slices.Clone(entries)
+	at := slices.IndexFunc(result, by(k0sManager, metav1.ManagedFieldsOperationUpdate))
+	result[at].FieldsV1 = metav1.NewFieldsV1(string(rest))
 	return result, nil
+}
+
+// by finds the entry of a manager. It has one for each operation, because the object has one version and no status.
+func by(manager string, operation metav1.ManagedFieldsOperationType) func(metav1.ManagedFieldsEntry) bool {
+	return func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Manager == manager && entry.Operation == operation
+	}
 }
 
 // without takes ours out of theirs, from the leaves on: a parent in which something is left remains theirs, or it would go
@@ -94,13 +87,17 @@ func without(theirs, ours *fieldpath.Set) *fieldpath.Set {
 	}
 }
 
-func fieldsOf(entry metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {
+// fieldsOf are the fields of a manager; none when it has no entry.
+func fieldsOf(
+	entries []metav1.ManagedFieldsEntry, manager string, operation metav1.ManagedFieldsOperationType,
+) (*fieldpath.Set, error) {
 	fields := &fieldpath.Set{}
-	if entry.FieldsV1 == nil {
+	at := slices.IndexFunc(entries, by(manager, operation))
+	if at < 0 || entries[at].FieldsV1 == nil {
 		return fields, nil
 	}
-	if err := fields.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())); err != nil {
-		return nil, fmt.Errorf("reading the fields of %s: %w", entry.Manager, err)
+	if err := fields.FromJSON(bytes.NewReader(entries[at].FieldsV1.GetRawBytes())); err != nil {
+		return nil, fmt.Errorf("reading the fields of %s: %w", manager, err)
 	}
 	return fields, nil
 }

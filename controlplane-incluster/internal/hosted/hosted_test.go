@@ -175,7 +175,9 @@ func testSharedFields(t *testing.T, c *hosted.Clusters) {
 	konnectivity := map[string]any{"agentPort": int64(8132), "externalAddress": "api.example.org:8132"}
 	gates := []any{map[string]any{"name": "A", "enabled": true}}
 	byK0s := clusterConfig(map[string]any{
-		"konnectivity": konnectivity, "featureGates": gates, "network": map[string]any{"provider": "custom", "mtu": int64(1400)},
+		"konnectivity": konnectivity,
+		"featureGates": gates,
+		"network":      map[string]any{"provider": "custom", "mtu": int64(1400)},
 	})
 	require.NoError(t, env.Client.Create(t.Context(), byK0s, client.FieldOwner("k0s")))
 	byHand := clusterConfig(nil)
@@ -193,7 +195,10 @@ func testSharedFields(t *testing.T, c *hosted.Clusters) {
 	}
 	network := map[string]any{"provider": "custom", "mtu": int64(1400)}
 	wish := map[string]any{
-		"konnectivity": konnectivity, "featureGates": gates, "network": map[string]any{"provider": "custom"}, "telemetry": "loud",
+		"konnectivity": konnectivity,
+		"featureGates": gates,
+		"network":      map[string]any{"provider": "custom"},
+		"telemetry":    "loud",
 	}
 	whole := map[string]any{"konnectivity": konnectivity, "featureGates": gates, "network": network, "telemetry": "loud"}
 	assert.Equal(t, whole, apply(wish))

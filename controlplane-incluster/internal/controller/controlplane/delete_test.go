@@ -179,9 +179,13 @@ func TestDeletionWithoutMachinePools(t *testing.T) {
 		err     error
 		stays   bool
 	}{
-		"NeverServed":   {unknown: "MachinePoolList", err: &meta.NoKindMatchError{}},
-		"ServedNoMore":  {unknown: "MachinePoolList", err: apierrors.NewNotFound(schema.GroupResource{}, "")},
-		"NotAllowed":    {unknown: "MachinePoolList", err: apierrors.NewForbidden(schema.GroupResource{}, "", nil), stays: true},
+		"NeverServed":  {unknown: "MachinePoolList", err: &meta.NoKindMatchError{}},
+		"ServedNoMore": {unknown: "MachinePoolList", err: apierrors.NewNotFound(schema.GroupResource{}, "")},
+		"NotAllowed": {
+			unknown: "MachinePoolList",
+			err:     apierrors.NewForbidden(schema.GroupResource{}, "", nil),
+			stays:   true,
+		},
 		"MachinesAreNo": {unknown: "MachineList", err: &meta.NoKindMatchError{}, stays: true},
 	}
 	for name, tc := range cases {
