@@ -10,7 +10,6 @@ import (
 	"maps"
 
 	corev1 "k8s.io/api/core/v1"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -43,7 +42,7 @@ type Provider struct {
 	LeaderElectionID string
 	// Label is the value of the label cluster.x-k8s.io/provider on the provider's CRDs: "bootstrap-k0smotron".
 	Label string
-	// Scheme knows every kind that the provider reads and writes.
+	// Scheme knows every kind that the provider reads and writes, and CRDs: see NewScheme. It is not changed.
 	Scheme *runtime.Scheme
 	// CRDs are the provider's own CRDs.
 	CRDs []CRD
@@ -92,9 +91,6 @@ func Run(
 
 // New builds a manager with health checks and without controllers. cluster is not changed.
 func New(cluster *rest.Config, provider Provider, options *Options) (ctrl.Manager, error) {
-	if err := apiextensionsv1.AddToScheme(provider.Scheme); err != nil {
-		return nil, fmt.Errorf("adding CRDs to the scheme: %w", err)
-	}
 	access := rest.CopyConfig(cluster)
 	access.QPS, access.Burst = options.KubeAPIQPS, options.KubeAPIBurst
 	access.UserAgent = UserAgent(provider.Name)

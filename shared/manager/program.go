@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/pflag"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -63,10 +64,13 @@ func IgnoreHelp(err error) error {
 	return err
 }
 
-// NewScheme knows Kubernetes, Cluster API and the provider's own kinds.
+// NewScheme knows Kubernetes, CRDs, Cluster API and the provider's own kinds.
 func NewScheme(add ...func(*runtime.Scheme) error) (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	for _, f := range append([]func(*runtime.Scheme) error{clientgoscheme.AddToScheme, clusterv1.AddToScheme}, add...) {
+	known := []func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, clusterv1.AddToScheme,
+	}
+	for _, f := range append(known, add...) {
 		if err := f(scheme); err != nil {
 			return nil, fmt.Errorf("building scheme: %w", err)
 		}

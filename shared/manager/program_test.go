@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/clientcmd"
@@ -94,6 +95,7 @@ func TestNewScheme(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, scheme.Recognizes(corev1.SchemeGroupVersion.WithKind("Secret")))
 	assert.True(t, scheme.Recognizes(clusterv1.GroupVersion.WithKind("Machine")))
+	assert.True(t, scheme.Recognizes(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition")))
 	_, err = manager.NewScheme(func(*runtime.Scheme) error { return errors.New("boom") })
 	require.EqualError(t, err, "building scheme: boom")
 }
