@@ -5,6 +5,7 @@ package bootstrapdata
 import (
 	_ "embed"
 	"fmt"
+	"path"
 	"strings"
 )
 
@@ -72,9 +73,10 @@ func lineFile(name string, lines []string) (File, error) {
 	}, nil
 }
 
-// checkPaths refuses two files at one path.
+// checkPaths refuses two files at one path, and a file where a directory has to
+// be: cloud-init would stop there and leave out all files after it.
 func checkPaths(files []File) error {
-	seen := map[string]bool{}
+	seen, below := map[string]bool{}, directories(files)
 	for _, file := range files {
 		if seen[file.Path] {
 			return fmt.Errorf(
@@ -82,7 +84,30 @@ func checkPaths(files []File) error {
 				file.Path,
 			)
 		}
+		if child, isDirectory := below[file.Path]; isDirectory {
+			return fmt.Errorf(
+				"spec.files: %s cannot be a file, it is the directory of %s: choose another path", file.Path, child,
+			)
+		}
 		seen[file.Path] = true
 	}
 	return nil
+}
+
+// directories maps every directory that must exist on the machine to something
+// in it.
+func directories(files []File) map[string]string {
+	below := map[string]string{}
+	add := func(name string) {
+		for directory := path.Dir(name); directory != "/"; directory = path.Dir(directory) {
+			below[directory] = name
+		}
+	}
+	for _, name := range []string{stateDir, markerPath, sentinelPath, logPath} {
+		add(name)
+	}
+	for _, file := range files {
+		add(file.Path)
+	}
+	return below
 }

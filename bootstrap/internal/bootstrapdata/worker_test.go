@@ -35,6 +35,20 @@ func TestBuildWorkerRefuses(t *testing.T) {
 			},
 			problem: "spec.files: /etc/k0smotron/bootstrap.sh",
 		},
+		"AFileThatIsADirectory": {
+			change: func(w *bootstrapdata.Worker) {
+				w.Files = []bootstrapdata.File{{Path: "/etc/a/b"}, {Path: "/etc/a"}}
+			},
+			problem: "spec.files: /etc/a cannot be a file, it is the directory of /etc/a/b",
+		},
+		"AFileThatIsOurDirectory": {
+			change:  func(w *bootstrapdata.Worker) { w.Files = []bootstrapdata.File{{Path: "/etc/k0s"}} },
+			problem: "spec.files: /etc/k0s cannot be a file, it is the directory of /etc/k0s/join-token",
+		},
+		"AFileThatIsADirectoryOfTheScript": {
+			change:  func(w *bootstrapdata.Worker) { w.Files = []bootstrapdata.File{{Path: "/run/cluster-api"}} },
+			problem: "spec.files: /run/cluster-api cannot be a file",
+		},
 		"ALineBreakInAnArgument": {
 			change:  func(w *bootstrapdata.Worker) { w.Spec.Args = []bootstrapv1.WorkerArg{"--a=b\nc"} },
 			problem: "must not contain line breaks",
