@@ -23,6 +23,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/cluster-api/controllers/external"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
@@ -165,14 +166,25 @@ func (w *world) startManager() {
 	// One manager after another runs in this process.
 	provider.Controllers.SkipNameValidation = new(true)
 	ctx, cancel := context.WithCancel(w.Context())
+	// Until it sets its controllers up, the manager changes what the whole process uses: the logger.
+	started := make(chan struct{})
+	setup := func(ctx context.Context, mgr ctrl.Manager) error {
+		defer close(started)
+		return options.setup(ctx, mgr)
+	}
 	stopped := make(chan error, 1)
-	go func() {
-		stopped <- manager.Run(ctx, rest.CopyConfig(env.Config), provider, options.Manager, options.setup)
-	}()
+	go func() { stopped <- manager.Run(ctx, rest.CopyConfig(env.Config), provider, options.Manager, setup) }()
 	w.Cleanup(func() {
 		cancel()
 		assert.NoError(w.T, <-stopped)
 	})
+	select {
+	case <-started:
+	case err := <-stopped:
+		stopped <- err
+		require.NoError(w.T, err)
+		require.Fail(w.T, "the manager ended without setting up controllers")
+	}
 }
 
 // fitsTheContract follows the Machine's reference as core does: by the label of our CRD, to fields that core knows by
