@@ -181,7 +181,11 @@ func (f *fakeClusters) Opinion(context.Context, hosted.Access, schema.GroupVersi
 	return f.opinion, nil
 }
 
-func (f *fakeClusters) Forget(cluster client.ObjectKey) { f.forgotten = append(f.forgotten, cluster) }
+func (f *fakeClusters) Forget(cluster client.ObjectKey) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.forgotten = append(f.forgotten, cluster)
+}
 
 // up lets the hosted cluster answer everything.
 func (f *fakeClusters) up() {
