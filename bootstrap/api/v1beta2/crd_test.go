@@ -35,7 +35,7 @@ func TestCRDsAreAccepted(t *testing.T) {
 func TestCRDsFollowTheContract(t *testing.T) {
 	t.Parallel()
 	crds := loadCRDs(t)
-	require.Len(t, crds, 2)
+	require.Len(t, crds, 3)
 	for name, crd := range crds {
 		assert.Equal(t, "v1beta2", crd.Labels["cluster.x-k8s.io/v1beta2"], name)
 		assert.Equal(t, apiextensionsv1.NamespaceScoped, crd.Spec.Scope, name)
@@ -44,6 +44,7 @@ func TestCRDsFollowTheContract(t *testing.T) {
 		assert.Equal(t, "v1beta2", crd.Spec.Versions[0].Name, name)
 		assert.NotEmpty(t, crd.Spec.Versions[0].AdditionalPrinterColumns, name)
 	}
+	assert.Contains(t, crds, "k0scontrollerconfigs.bootstrap.cluster.x-k8s.io")
 	assert.Contains(t, crds, "k0sworkerconfigs.bootstrap.cluster.x-k8s.io")
 	assert.Contains(t, crds, "k0sworkerconfigtemplates.bootstrap.cluster.x-k8s.io")
 }

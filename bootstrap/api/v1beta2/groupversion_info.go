@@ -17,6 +17,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion,
 		&K0sWorkerConfig{}, &K0sWorkerConfigList{},
 		&K0sWorkerConfigTemplate{}, &K0sWorkerConfigTemplateList{},
+		&K0sControllerConfig{}, &K0sControllerConfigList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

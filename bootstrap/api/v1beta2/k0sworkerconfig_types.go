@@ -7,9 +7,6 @@ import (
 )
 
 // K0sWorkerConfigSpec says how a machine becomes a k0s worker.
-//
-// +kubebuilder:validation:XValidation:rule="!(has(self.preInstalledK0s) && self.preInstalledK0s && has(self.downloadURL))",message="preInstalledK0s and downloadURL exclude each other: remove downloadURL when k0s is part of the machine image"
-// +kubebuilder:validation:XValidation:rule="!(has(self.preInstalledK0s) && self.preInstalledK0s && has(self.downloadOptions))",message="preInstalledK0s and downloadOptions exclude each other: remove downloadOptions when k0s is part of the machine image"
 type K0sWorkerConfigSpec struct {
 	// version is the k0s version: vX.Y.Z, vX.Y.Z+k0s or vX.Y.Z+k0s.N.
 	// A missing build number means the first build, +k0s.0, never the latest.
@@ -32,59 +29,6 @@ type K0sWorkerConfigSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(a, a.startsWith('--env=') || self.exists_one(b, b.split('=')[0] == a.split('=')[0]))",message="every flag may occur only once (except --env)"
 	Args []WorkerArg `json:"args,omitempty"`
 
-	// files are written to the machine before anything runs.
-	// +optional
-	// +listType=map
-	// +listMapKey=path
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=100
-	Files []File `json:"files,omitempty"`
-
-	// preK0sCommands run in order before k0s is downloaded and installed. Each is a script of its own for sh;
-	// variables do not carry over. A command that fails is tried again, one that succeeded never runs twice.
-	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=100
-	// +kubebuilder:validation:items:MinLength=1
-	// +kubebuilder:validation:items:MaxLength=16384
-	PreK0sCommands []string `json:"preK0sCommands,omitempty"`
-
-	// postK0sCommands run in order after the node has joined, in the same way as preK0sCommands.
-	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=100
-	// +kubebuilder:validation:items:MinLength=1
-	// +kubebuilder:validation:items:MaxLength=16384
-	PostK0sCommands []string `json:"postK0sCommands,omitempty"`
-
-	// downloadURL is where the machine fetches the k0s binary, http or https. {version} stands for the exact k0s
-	// release (URL-encoded) and {arch} for the machine's architecture: amd64, arm64 or arm.
-	// Unset: the release of the k0s project, checked against the checksums published with it.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:XValidation:rule="self.startsWith('http://') || self.startsWith('https://')",message="downloadURL must begin with http:// or https://"
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[!-~]*$')",message="downloadURL must not contain blanks, control characters or characters outside of ASCII: percent-encode them"
-	// +kubebuilder:validation:XValidation:rule=`!self.replace('{version}', "").replace('{arch}', "").matches('[{}]')`,message="downloadURL knows the placeholders {version} and {arch} only"
-	DownloadURL string `json:"downloadURL,omitempty"`
-
-	// downloadOptions says how the download is checked.
-	// +optional
-	DownloadOptions DownloadOptions `json:"downloadOptions,omitempty,omitzero"`
-
-	// preInstalledK0s is true when the machine image contains k0s already; then nothing is downloaded.
-	// +optional
-	PreInstalledK0s *bool `json:"preInstalledK0s,omitempty"`
-
-	// k0sInstallDir is the directory of the k0s binary, which is named k0s. Unset: /usr/local/bin.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=255
-	// +kubebuilder:validation:XValidation:rule="self.matches('^(/[A-Za-z0-9_.-]+)+$') && !self.matches('/[.]{1,2}(/|$)')",message="k0sInstallDir must be an absolute path without a slash at its end, made of letters, digits, dots, dashes and underscores"
-	K0sInstallDir string `json:"k0sInstallDir,omitempty"`
-
 	// nodeLabels are labels with which the Node registers. Labels that a node may not give itself, such as
 	// node-role.kubernetes.io/*, belong on the Machine (spec.template.metadata.labels of a MachineDeployment), from where
 	// Cluster API copies them to the Node.
@@ -105,9 +49,7 @@ type K0sWorkerConfigSpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	NodeTaints []NodeTaint `json:"nodeTaints,omitempty"`
 
-	// secretMetadata is added to the Secret that holds the bootstrap data.
-	// +optional
-	SecretMetadata SecretMetadata `json:"secretMetadata,omitempty,omitzero"`
+	InstallSpec `json:",inline"`
 }
 
 // WorkerArg is a flag of `k0s worker`.
@@ -132,36 +74,6 @@ type WorkerArg string
 // +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$`
 type LabelValue string
 
-// DownloadOptions says how the download of k0s is checked.
-//
-// +kubebuilder:validation:MinProperties=1
-type DownloadOptions struct {
-	// checksums are the SHA-256 sums of the k0s binary, one per architecture. The machine installs nothing else;
-	// a machine of an architecture that is not listed installs nothing at all.
-	// Unset: with downloadURL the download is not checked, without it the published checksum is used.
-	// +optional
-	// +listType=map
-	// +listMapKey=arch
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=3
-	Checksums []Checksum `json:"checksums,omitempty"`
-}
-
-// Checksum is the SHA-256 sum of the k0s binary for one architecture.
-type Checksum struct {
-	// arch is the architecture of the machine: amd64, arm64 or arm.
-	// +required
-	// +kubebuilder:validation:Enum=amd64;arm64;arm
-	Arch string `json:"arch,omitempty"`
-
-	// sha256 is the sum as 64 hexadecimal digits in lower case.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9a-f]{64}$')",message="sha256 is 64 hexadecimal digits in lower case, as sha256sum prints them"
-	SHA256 string `json:"sha256,omitempty"`
-}
-
 // NodeTaint is a taint with which the Node registers.
 //
 // +kubebuilder:validation:XValidation:rule="!(self.key == 'node.cluster.x-k8s.io/uninitialized' && self.effect == 'NoSchedule')",message="the taint node.cluster.x-k8s.io/uninitialized:NoSchedule is set by k0smotron and removed by Cluster API"
@@ -181,43 +93,6 @@ type NodeTaint struct {
 	// +required
 	// +kubebuilder:validation:Enum=NoSchedule;PreferNoSchedule;NoExecute
 	Effect string `json:"effect,omitempty"`
-}
-
-// K0sWorkerConfigStatus is what the provider says about a config.
-//
-// +kubebuilder:validation:MinProperties=1
-type K0sWorkerConfigStatus struct {
-	// conditions tell where the bootstrap of the machine stands: Ready, DataSecretAvailable, CertificatesAvailable,
-	// ControlPlaneJoinable and Paused.
-	// +optional
-	// +listType=map
-	// +listMapKey=type
-	// +kubebuilder:validation:MaxItems=32
-	Conditions []metav1.Condition `json:"conditions,omitempty"`
-
-	// initialization is how Cluster API learns that the machine can be created.
-	// +optional
-	Initialization BootstrapInitializationStatus `json:"initialization,omitempty,omitzero"`
-
-	// dataSecretName is the name of the Secret with the bootstrap data.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	DataSecretName string `json:"dataSecretName,omitempty"`
-
-	// observedGeneration is the generation of the spec that the status describes.
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-}
-
-// BootstrapInitializationStatus is part of Cluster API's contract.
-//
-// +kubebuilder:validation:MinProperties=1
-type BootstrapInitializationStatus struct {
-	// dataSecretCreated is true once the Secret with the bootstrap data exists.
-	// +optional
-	DataSecretCreated *bool `json:"dataSecretCreated,omitempty"`
 }
 
 // K0sWorkerConfig turns a Machine into a k0s worker: it renders the user data with which the machine installs k0s and
@@ -250,7 +125,7 @@ type K0sWorkerConfig struct {
 
 	// status tells where the bootstrap of the machine stands.
 	// +optional
-	Status K0sWorkerConfigStatus `json:"status,omitempty,omitzero"`
+	Status ConfigStatus `json:"status,omitempty,omitzero"`
 }
 
 // GetConditions returns the conditions.

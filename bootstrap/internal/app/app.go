@@ -89,7 +89,8 @@ func Provider() (manager.Provider, error) {
 		LeaderElectionID: ProviderName,
 		Label:            "bootstrap-k0smotron",
 		Scheme:           scheme,
-		CRDs:             manager.CRDs(bootstrapv1.GroupVersion, "k0sworkerconfigs", "k0sworkerconfigtemplates"),
+		CRDs: manager.CRDs(bootstrapv1.GroupVersion,
+			"k0sworkerconfigs", "k0sworkerconfigtemplates", "k0scontrollerconfigs"),
 	}, nil
 }
 

@@ -91,9 +91,9 @@ func followEvents(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: w.namespace, Name: "worker", Labels: map[string]string{clusterv1.ClusterNameLabel: testenv.ClusterName},
 		},
-		Spec: bootstrapv1.K0sWorkerConfigSpec{Files: []bootstrapv1.File{{
+		Spec: bootstrapv1.K0sWorkerConfigSpec{InstallSpec: bootstrapv1.InstallSpec{Files: []bootstrapv1.File{{
 			Path: "/etc/a", ContentFrom: bootstrapv1.FileSource{SecretRef: bootstrapv1.KeyReference{Name: "source", Key: "k"}},
-		}}},
+		}}}},
 	}, machine, clusterv1.GroupVersion.WithKind("Machine"))
 	env.Create(t, config)
 	w.becomes(bootstrapv1.DataSecretAvailableCondition, contract.WaitingForCluster)

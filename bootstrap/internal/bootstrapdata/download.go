@@ -10,7 +10,7 @@ import (
 	"github.com/k0smotron/k0smotron/shared/k0sversion"
 )
 
-func binaryPath(spec bootstrapv1.K0sWorkerConfigSpec) string {
+func binaryPath(spec bootstrapv1.InstallSpec) string {
 	if spec.K0sInstallDir != "" {
 		return spec.K0sInstallDir + "/k0s"
 	}
@@ -20,7 +20,7 @@ func binaryPath(spec bootstrapv1.K0sWorkerConfigSpec) string {
 // downloadParameters tell the script where the binary comes from and how it is
 // checked; none when k0s is part of the machine image. {arch} stays in them,
 // only the machine knows it.
-func downloadParameters(spec bootstrapv1.K0sWorkerConfigSpec, version k0sversion.Version) []string {
+func downloadParameters(spec bootstrapv1.InstallSpec, version k0sversion.Version) []string {
 	if IsPreInstalled(spec) {
 		return nil
 	}
@@ -38,11 +38,11 @@ func downloadParameters(spec bootstrapv1.K0sWorkerConfigSpec, version k0sversion
 }
 
 // IsPreInstalled tells whether k0s is part of the machine image.
-func IsPreInstalled(spec bootstrapv1.K0sWorkerConfigSpec) bool {
+func IsPreInstalled(spec bootstrapv1.InstallSpec) bool {
 	return spec.PreInstalledK0s != nil && *spec.PreInstalledK0s
 }
 
-func downloadURL(spec bootstrapv1.K0sWorkerConfigSpec, version k0sversion.Version) string {
+func downloadURL(spec bootstrapv1.InstallSpec, version k0sversion.Version) string {
 	if spec.DownloadURL != "" {
 		return withVersion(spec.DownloadURL, version)
 	}

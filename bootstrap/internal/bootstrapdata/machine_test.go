@@ -302,9 +302,9 @@ func officialWorker() bootstrapdata.Worker {
 		MachineName: "workers-x7k2p",
 		Version:     version,
 		JoinToken:   "token",
-		Spec: bootstrapv1.K0sWorkerConfigSpec{
+		Spec: bootstrapv1.K0sWorkerConfigSpec{InstallSpec: bootstrapv1.InstallSpec{
 			PreK0sCommands:  []string{"echo pre 1 >>\"$EVENTS\"", "set -eu\necho pre 2 >>\"$EVENTS\"\n"},
 			PostK0sCommands: []string{"echo post 1 >>\"$EVENTS\""},
-		},
+		}},
 	}
 }

@@ -15,20 +15,22 @@ import (
 // Machine's version is what Cluster API compares the Node with. machineVersion
 // may be empty. The zero version is returned, without an error, when nobody
 // names one and none is needed because k0s is part of the machine image.
-func ResolveVersion(spec bootstrapv1.K0sWorkerConfigSpec, machineVersion string) (k0sversion.Version, error) {
+func ResolveVersion(
+	configVersion, machineVersion string, install bootstrapv1.InstallSpec,
+) (k0sversion.Version, error) {
 	switch {
-	case spec.Version == "" && machineVersion == "":
-		return noVersion(spec)
-	case spec.Version == "":
+	case configVersion == "" && machineVersion == "":
+		return noVersion(install)
+	case configVersion == "":
 		return parseVersion("spec.version of the Machine", machineVersion)
 	case machineVersion == "":
-		return parseVersion("spec.version", spec.Version)
+		return parseVersion("spec.version", configVersion)
 	}
-	return sameKubernetes(spec.Version, machineVersion)
+	return sameKubernetes(configVersion, machineVersion)
 }
 
-func noVersion(spec bootstrapv1.K0sWorkerConfigSpec) (k0sversion.Version, error) {
-	if IsPreInstalled(spec) {
+func noVersion(install bootstrapv1.InstallSpec) (k0sversion.Version, error) {
+	if IsPreInstalled(install) {
 		return k0sversion.Version{}, nil
 	}
 	return k0sversion.Version{}, errors.New(

@@ -38,8 +38,8 @@ func TestResolveVersion(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			spec := bootstrapv1.K0sWorkerConfigSpec{Version: test.config, PreInstalledK0s: &test.preInstalled}
-			version, err := bootstrapdata.ResolveVersion(spec, test.machine)
+			install := bootstrapv1.InstallSpec{PreInstalledK0s: &test.preInstalled}
+			version, err := bootstrapdata.ResolveVersion(test.config, test.machine, install)
 			if test.problem != "" {
 				require.ErrorContains(t, err, test.problem)
 				return

@@ -58,7 +58,7 @@ func BuildWorker(w Worker) (Data, error) {
 func parameterLines(w Worker) []string {
 	return slices.Concat(
 		[]string{
-			"binary=" + binaryPath(w.Spec),
+			"binary=" + binaryPath(w.Spec.InstallSpec),
 			"unit=" + workerUnit,
 			"joined_file=" + dataDir(w.Spec.Args) + "/kubelet.conf",
 			"token_file=" + tokenPath,
@@ -67,7 +67,7 @@ func parameterLines(w Worker) []string {
 			"sentinel=" + sentinelPath,
 			"log=" + logPath,
 		},
-		downloadParameters(w.Spec, w.Version),
+		downloadParameters(w.Spec.InstallSpec, w.Version),
 	)
 }
 

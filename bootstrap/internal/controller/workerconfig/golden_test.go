@@ -17,10 +17,10 @@ func TestSecretGolden(t *testing.T) {
 	t.Parallel()
 	config := &bootstrapv1.K0sWorkerConfig{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "workers-x7k2p"},
-		Spec: bootstrapv1.K0sWorkerConfigSpec{SecretMetadata: bootstrapv1.SecretMetadata{
+		Spec: bootstrapv1.K0sWorkerConfigSpec{InstallSpec: bootstrapv1.InstallSpec{SecretMetadata: bootstrapv1.SecretMetadata{
 			Labels:      map[string]bootstrapv1.LabelValue{"team": "blue", "clusterctl.cluster.x-k8s.io/move": ""},
 			Annotations: map[string]bootstrapv1.AnnotationValue{"note": "hello"},
-		}},
+		}}},
 	}
 	secret := buildSecret(config, "tiger", []byte("#cloud-config\n"))
 	testenv.GoldenObjects(t, testenv.MustScheme(), "testdata/secret.yaml", secret)

@@ -218,7 +218,7 @@ func TestALostStatusIsFoundAgain(t *testing.T) {
 	before, data := w.config().Status, w.secret(name)
 
 	config := w.config()
-	config.Status = bootstrapv1.K0sWorkerConfigStatus{}
+	config.Status = bootstrapv1.ConfigStatus{}
 	require.NoError(t, env.Client.Status().Update(t.Context(), config))
 	w.settle()
 	after := w.config().Status

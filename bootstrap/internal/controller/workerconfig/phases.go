@@ -98,7 +98,8 @@ func (*Reconciler) versionKnown(_ context.Context, s *scope) (phase.Outcome, err
 	if s.dataSecret != nil {
 		return phase.Continue(), nil
 	}
-	version, err := bootstrapdata.ResolveVersion(s.config.Spec, s.machine.Spec.Version)
+	version, err := bootstrapdata.ResolveVersion(
+		s.config.Spec.Version, s.machine.Spec.Version, s.config.Spec.InstallSpec)
 	if err != nil {
 		return phase.Wait(bootstrapv1.VersionInvalidReason, err.Error(), 0), nil
 	}

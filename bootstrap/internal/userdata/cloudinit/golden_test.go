@@ -85,7 +85,7 @@ func build(t *testing.T, name string) bootstrapdata.Data {
 	var in input
 	require.NoError(t, yaml.UnmarshalStrict(text, &in))
 
-	version, err := bootstrapdata.ResolveVersion(in.Spec, in.Machine.Version)
+	version, err := bootstrapdata.ResolveVersion(in.Spec.Version, in.Machine.Version, in.Spec.InstallSpec)
 	require.NoError(t, err)
 	data, err := bootstrapdata.BuildWorker(bootstrapdata.Worker{
 		MachineName: in.Machine.Name,
