@@ -34,6 +34,15 @@ const (
 	// LoadBalancerFirst and LoadBalancerLast bound the addresses that Services of type LoadBalancer get.
 	LoadBalancerFirst = "10.211.0.200"
 	LoadBalancerLast  = "10.211.0.249"
+
+	// BalancerNetns is the network namespace that has the addresses of load balancers in front of machines, so that their
+	// ports are nobody else's; BalancerVeth is the host's end of the pair that connects it to Bridge.
+	BalancerNetns = "k0slab-lb"
+	BalancerVeth  = "k0slab-lb"
+	BalancerIP    = "10.211.0.3"
+	// BalancerFirst and BalancerLast bound the addresses that clusters with a load balancer get, one each.
+	BalancerFirst = "10.211.0.150"
+	BalancerLast  = "10.211.0.169"
 )
 
 // Names of the management cluster.
@@ -96,6 +105,9 @@ func (p Paths) Config() string { return filepath.Join(p.State, "config") }
 
 // Volumes holds one directory per provisioned PersistentVolume.
 func (p Paths) Volumes() string { return filepath.Join(p.State, "volumes") }
+
+// Balancers holds one file per load balancer in front of machines.
+func (p Paths) Balancers() string { return filepath.Join(p.State, "balancers") }
 
 // ContainerdSocket is the socket of the lab's own containerd.
 func (p Paths) ContainerdSocket() string {

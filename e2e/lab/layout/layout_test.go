@@ -18,6 +18,7 @@ func TestEverythingIsBelowItsDirectory(t *testing.T) {
 	p := Paths{State: "/state", Run: "/run", Cache: "/cache", Repo: "/repo"}
 	for _, path := range []string{
 		p.Kubeconfig(), p.Logs(), p.AuditLog(), p.PKI(), p.Config(), p.Volumes(), p.ClusterctlConfig(), p.Repository(),
+		p.Balancers(),
 	} {
 		assert.True(t, strings.HasPrefix(path, "/state/"), path)
 	}

@@ -117,7 +117,10 @@ func (l *Lab) connect(ctx context.Context) (string, error) {
 	if err := network.Ensure(ctx, network.Mgmt()); err != nil {
 		return "", err
 	}
-	return layout.Bridge + " " + layout.Subnet, network.EnsureRouting(ctx)
+	if err := network.EnsureRouting(ctx); err != nil {
+		return "", err
+	}
+	return layout.Bridge + " " + layout.Subnet, network.EnsureBalancers(ctx)
 }
 
 func (l *Lab) configure(context.Context) (string, error) {

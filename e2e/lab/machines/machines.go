@@ -35,6 +35,8 @@ const AgentProgram = "machine-agent"
 type AgentConfig struct {
 	// Machine says how machines are made.
 	Machine machine.Config `json:"machine"`
+	// Balancers is the directory that holds one file per load balancer.
+	Balancers string `json:"balancers"`
 	// Socket is where the agent takes orders.
 	Socket string `json:"socket"`
 	// Address is where it serves Downloads, a map from name to file.
@@ -61,18 +63,31 @@ func Prepare(ctx context.Context, p layout.Paths, binary k0s.Binary, progress io
 	return writeConfig(p, compose(p, binary, root, images))
 }
 
-// compose says what every machine gets. The kubelet is that of the k0s they run, for a k0s that does not embed one.
+// compose says what every machine gets.
 func compose(p layout.Paths, binary k0s.Binary, root, images string) AgentConfig {
 	config := machine.DefaultConfig(p)
 	config.Rootfs = root
 	config.Images = []string{images}
-	config.Programs = []machine.Program{{
-		Source: p.Bin("kubernetes", layout.KubernetesVersion+"+k0s", "kubelet"), Path: "/usr/local/bin/kubelet",
-	}}
+	config.Programs = programs(p)
 	return AgentConfig{
-		Machine: config, Socket: Socket(p), Address: DownloadAddress,
+		Machine: config, Balancers: p.Balancers(), Socket: Socket(p), Address: DownloadAddress,
 		Downloads: map[string]string{download.FileName(k0s.Version, layout.Arch()): binary.Path},
 	}
+}
+
+// programs are what a k0s that embeds none finds on the PATH of its machine: a worker the kubelet, a controller the rest;
+// kubectl is for whoever looks after the machine. All are of the Kubernetes that k0s is.
+func programs(p layout.Paths) []machine.Program {
+	sources := k0s.Components(p)
+	sources["etcd"] = p.Bin("etcd", layout.EtcdVersion, "etcd")
+	for _, name := range []string{"kubelet", "kubectl"} {
+		sources[name] = p.Bin("kubernetes", layout.KubernetesVersion+"+k0s", name)
+	}
+	found := make([]machine.Program, 0, len(sources))
+	for _, name := range slices.Sorted(maps.Keys(sources)) {
+		found = append(found, machine.Program{Source: sources[name], Path: "/usr/local/bin/" + name})
+	}
+	return found
 }
 
 func writeConfig(p layout.Paths, config AgentConfig) error {

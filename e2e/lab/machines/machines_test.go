@@ -52,7 +52,21 @@ func TestComposeOffersK0sUnderItsReleaseName(t *testing.T) {
 	assert.Equal(t, map[string]string{"k0s-" + k0s.Version + "-" + layout.Arch(): "/k0s"}, config.Downloads)
 	assert.Equal(t, "10.211.0.1:8480", config.Address)
 	assert.Equal(t, "/run/lab/agent/agent.sock", config.Socket)
-	assert.Equal(t, "/cache/bin/kubernetes-v1.36.3+k0s/kubelet", config.Machine.Programs[0].Source)
+	assert.Equal(t, "/state/balancers", config.Balancers)
+}
+
+func TestMachinesHaveWhatAK0sWithoutProgramsRuns(t *testing.T) {
+	config := compose(layout.Paths{Cache: "/cache"}, k0s.Binary{}, "/rootfs", "/i.tar")
+	kubernetes := "/cache/bin/kubernetes-v1.36.3+k0s/"
+	assert.Equal(t, []machine.Program{
+		{Source: "/cache/bin/etcd-v3.6.14/etcd", Path: "/usr/local/bin/etcd"},
+		{Source: "/cache/bin/konnectivity-v0.36.0/konnectivity-server", Path: "/usr/local/bin/konnectivity-server"},
+		{Source: kubernetes + "kube-apiserver", Path: "/usr/local/bin/kube-apiserver"},
+		{Source: kubernetes + "kube-controller-manager", Path: "/usr/local/bin/kube-controller-manager"},
+		{Source: kubernetes + "kube-scheduler", Path: "/usr/local/bin/kube-scheduler"},
+		{Source: kubernetes + "kubectl", Path: "/usr/local/bin/kubectl"},
+		{Source: kubernetes + "kubelet", Path: "/usr/local/bin/kubelet"},
+	}, config.Machine.Programs)
 }
 
 func TestTheAgentStartsAnewWhenItsFilesChange(t *testing.T) {
@@ -73,7 +87,7 @@ func TestWaitForTheAgent(t *testing.T) {
 	listener, err := agent.Listen(t.Context(), Socket(p))
 	require.NoError(t, err)
 	host := machine.NewHost(machine.DefaultConfig(p))
-	go func() { _ = agent.Serve(t.Context(), listener, agent.NewHandler(host, nil)) }()
+	go func() { _ = agent.Serve(t.Context(), listener, agent.NewHandler(agent.Services{Machines: host})) }()
 	require.NoError(t, Wait(t.Context(), p))
 }
 

@@ -35,6 +35,11 @@ func Mgmt() Segment {
 	return Segment{Netns: layout.MgmtNetns, Veth: layout.MgmtVeth, Address: layout.MgmtIP}
 }
 
+// Balancers is the segment of load balancers in front of machines.
+func Balancers() Segment {
+	return Segment{Netns: layout.BalancerNetns, Veth: layout.BalancerVeth, Address: layout.BalancerIP}
+}
+
 // EnsureBridge makes the bridge, lets its traffic through the host's firewall and translates what goes further.
 func EnsureBridge(ctx context.Context) error {
 	if !linkExists(layout.Bridge) {
@@ -91,11 +96,7 @@ func Ensure(ctx context.Context, s Segment) error {
 // EnsureRouting lets the management namespace forward between pods and the segment, and gives it all addresses that
 // load balancers may get. Until kube-proxy has a rule for one of them, connections to it are refused.
 func EnsureRouting(ctx context.Context) error {
-	var commands []string
-	for _, address := range LoadBalancerAddresses() {
-		commands = append(commands, fmt.Sprintf("address replace %s/32 dev eth0", address))
-	}
-	if err := batch(ctx, layout.MgmtNetns, commands...); err != nil {
+	if err := addAddresses(ctx, layout.MgmtNetns, LoadBalancerAddresses()); err != nil {
 		return err
 	}
 	// Bridged pod traffic must pass iptables, else the answer of a pod to a pod behind a Service is not translated back.
@@ -105,11 +106,34 @@ func EnsureRouting(ctx context.Context) error {
 	return command.Run(ctx, sysctl[0], sysctl[1:]...)
 }
 
+// EnsureBalancers makes the segment of load balancers, with all addresses that they may get.
+func EnsureBalancers(ctx context.Context) error {
+	if err := Ensure(ctx, Balancers()); err != nil {
+		return err
+	}
+	return addAddresses(ctx, layout.BalancerNetns, BalancerAddresses())
+}
+
+func addAddresses(ctx context.Context, netns string, addresses []netip.Addr) error {
+	commands := make([]string, 0, len(addresses))
+	for _, address := range addresses {
+		commands = append(commands, fmt.Sprintf("address replace %s/32 dev eth0", address))
+	}
+	return batch(ctx, netns, commands...)
+}
+
 // LoadBalancerAddresses lists the pool of addresses for Services of type LoadBalancer.
 func LoadBalancerAddresses() []netip.Addr {
+	return between(layout.LoadBalancerFirst, layout.LoadBalancerLast)
+}
+
+// BalancerAddresses lists the pool of addresses for load balancers in front of machines.
+func BalancerAddresses() []netip.Addr { return between(layout.BalancerFirst, layout.BalancerLast) }
+
+func between(first, last string) []netip.Addr {
 	var pool []netip.Addr
-	last := netip.MustParseAddr(layout.LoadBalancerLast)
-	for a := netip.MustParseAddr(layout.LoadBalancerFirst); a.Compare(last) <= 0; a = a.Next() {
+	end := netip.MustParseAddr(last)
+	for a := netip.MustParseAddr(first); a.Compare(end) <= 0; a = a.Next() {
 		pool = append(pool, a)
 	}
 	return pool

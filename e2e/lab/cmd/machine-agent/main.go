@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command machine-agent makes the lab's machines for whoever asks at its socket, and serves k0s to them.
+// Command machine-agent makes the lab's machines and their load balancers for whoever asks at its socket, and serves k0s
+// to them.
 package main
 
 import (
@@ -8,16 +9,21 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/k0smotron/k0smotron/e2e/lab/balancer"
 	"github.com/k0smotron/k0smotron/e2e/lab/download"
+	"github.com/k0smotron/k0smotron/e2e/lab/layout"
 	"github.com/k0smotron/k0smotron/e2e/lab/machine"
 	"github.com/k0smotron/k0smotron/e2e/lab/machine/agent"
 	"github.com/k0smotron/k0smotron/e2e/lab/machines"
+	"github.com/k0smotron/k0smotron/e2e/lab/network"
 )
 
 func main() {
@@ -46,10 +52,20 @@ func run(ctx context.Context, file string) error {
 		return fmt.Errorf("opening the download server: %w", err)
 	}
 	server := download.NewServer(config.Downloads)
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		return agent.Serve(ctx, orders, agent.NewHandler(machine.NewHost(config.Machine), server))
+	balancers := balancer.NewKeeper(balancer.Config{
+		State: config.Balancers, Pool: network.BalancerAddresses(), Listen: listen, Interval: time.Second,
 	})
+	handler := agent.NewHandler(agent.Services{
+		Machines: machine.NewHost(config.Machine), Balancers: balancers, Downloads: server,
+	})
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return agent.Serve(ctx, orders, handler) })
+	group.Go(func() error { return balancers.Run(ctx) })
 	group.Go(func() error { return agent.Serve(ctx, downloads, server) })
 	return group.Wait()
+}
+
+// listen opens a port of a load balancer where it is nobody else's.
+func listen(ctx context.Context, at netip.AddrPort) (net.Listener, error) {
+	return network.ListenIn(ctx, layout.BalancerNetns, at)
 }

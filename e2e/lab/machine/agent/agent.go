@@ -7,7 +7,11 @@
 //	GET    /machines/<name>          its state
 //	DELETE /machines/<name>          destroy it
 //	POST   /machines/<name>/<order>  start, stop or power-cut
+//	POST   /machines/<name>/signal   send a signal to its processes of a name; body: machine.Signal; answer: how many
 //	GET    /machines                 the states of all
+//	PUT    /balancers/<name>         make it, unless it exists, and give it its back ends; body: balancer.Spec
+//	DELETE /balancers/<name>         remove it
+//	GET    /balancers                the states of all
 //	PUT    /faults                   make downloads fail; body: download.Faults
 package agent
 
@@ -21,6 +25,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/k0smotron/k0smotron/e2e/lab/balancer"
 	"github.com/k0smotron/k0smotron/e2e/lab/download"
 	"github.com/k0smotron/k0smotron/e2e/lab/machine"
 )
@@ -39,6 +44,14 @@ type Orders interface {
 	Start(ctx context.Context, name string) error
 	Stop(ctx context.Context, name string) error
 	PowerCut(ctx context.Context, name string) error
+	Signal(name string, signal machine.Signal) (int, error)
+}
+
+// Balancers makes load balancers; balancer.Keeper does it.
+type Balancers interface {
+	Ensure(ctx context.Context, spec balancer.Spec) (balancer.State, error)
+	List() ([]balancer.State, error)
+	Remove(name string) error
 }
 
 // FaultSetter is the download server, as far as the agent is concerned.
@@ -46,9 +59,31 @@ type FaultSetter interface {
 	SetFaults(faults download.Faults)
 }
 
+// Services are what the agent hands requests on to.
+type Services struct {
+	Machines  Machines
+	Balancers Balancers
+	Downloads FaultSetter
+}
+
 // NewHandler answers the requests of the agent's clients.
-func NewHandler(machines Machines, downloads FaultSetter) http.Handler {
+func NewHandler(services Services) http.Handler {
 	mux := http.NewServeMux()
+	handleMachines(mux, services.Machines)
+	handleOrders(mux, services.Machines)
+	handleBalancers(mux, services.Balancers)
+	mux.HandleFunc("PUT /faults", func(w http.ResponseWriter, r *http.Request) {
+		var faults download.Faults
+		err := json.NewDecoder(r.Body).Decode(&faults)
+		if err == nil {
+			services.Downloads.SetFaults(faults)
+		}
+		answer(w, struct{}{}, err)
+	})
+	return mux
+}
+
+func handleMachines(mux *http.ServeMux, machines Machines) {
 	mux.HandleFunc("PUT /machines/{name}", func(w http.ResponseWriter, r *http.Request) {
 		var spec machine.Spec
 		if err := json.NewDecoder(r.Body).Decode(&spec); err != nil || spec.Name != r.PathValue("name") {
@@ -69,18 +104,40 @@ func NewHandler(machines Machines, downloads FaultSetter) http.Handler {
 	mux.HandleFunc("DELETE /machines/{name}", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, struct{}{}, machines.Destroy(r.Context(), r.PathValue("name")))
 	})
+}
+
+func handleOrders(mux *http.ServeMux, machines Orders) {
 	mux.HandleFunc("POST /machines/{name}/{order}", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, struct{}{}, obey(r.Context(), machines, r.PathValue("name"), r.PathValue("order")))
 	})
-	mux.HandleFunc("PUT /faults", func(w http.ResponseWriter, r *http.Request) {
-		var faults download.Faults
-		err := json.NewDecoder(r.Body).Decode(&faults)
-		if err == nil {
-			downloads.SetFaults(faults)
+	mux.HandleFunc("POST /machines/{name}/signal", func(w http.ResponseWriter, r *http.Request) {
+		var signal machine.Signal
+		if err := json.NewDecoder(r.Body).Decode(&signal); err != nil {
+			answer(w, nil, fmt.Errorf("%w: the body is not a signal", machine.ErrInvalid))
+			return
 		}
-		answer(w, struct{}{}, err)
+		count, err := machines.Signal(r.PathValue("name"), signal)
+		answer(w, count, err)
 	})
-	return mux
+}
+
+func handleBalancers(mux *http.ServeMux, balancers Balancers) {
+	mux.HandleFunc("PUT /balancers/{name}", func(w http.ResponseWriter, r *http.Request) {
+		var spec balancer.Spec
+		if err := json.NewDecoder(r.Body).Decode(&spec); err != nil || spec.Name != r.PathValue("name") {
+			answer(w, nil, fmt.Errorf("%w: the body is not a load balancer of this name", machine.ErrInvalid))
+			return
+		}
+		state, err := balancers.Ensure(r.Context(), spec)
+		answer(w, state, err)
+	})
+	mux.HandleFunc("GET /balancers", func(w http.ResponseWriter, _ *http.Request) {
+		states, err := balancers.List()
+		answer(w, states, err)
+	})
+	mux.HandleFunc("DELETE /balancers/{name}", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, struct{}{}, balancers.Remove(r.PathValue("name")))
+	})
 }
 
 // The orders of POST /machines/<name>/<order>.

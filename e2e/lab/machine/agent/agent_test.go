@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/k0smotron/k0smotron/e2e/lab/balancer"
 	"github.com/k0smotron/k0smotron/e2e/lab/download"
 	"github.com/k0smotron/k0smotron/e2e/lab/machine"
 	"github.com/k0smotron/k0smotron/e2e/lab/machine/agent"
@@ -23,6 +24,8 @@ import (
 type machines struct {
 	asked  []string
 	spec   machine.Spec
+	signal machine.Signal
+	behind balancer.Spec
 	faults download.Faults
 	err    error
 }
@@ -46,6 +49,31 @@ func (m *machines) Destroy(_ context.Context, name string) error  { return m.ask
 func (m *machines) Start(_ context.Context, name string) error    { return m.ask("start", name) }
 func (m *machines) Stop(_ context.Context, name string) error     { return m.ask("stop", name) }
 func (m *machines) PowerCut(_ context.Context, name string) error { return m.ask("power-cut", name) }
+
+func (m *machines) Signal(name string, signal machine.Signal) (int, error) {
+	m.signal = signal
+	return 2, m.ask("signal", name)
+}
+
+// balancers answers for load balancers in the place of machines.
+type balancers struct{ *machines }
+
+var balanced = balancer.State{
+	Name: "default.a", Address: netip.MustParseAddr("10.211.0.150"),
+	Backends: []balancer.Backend{{Target: netip.MustParseAddrPort("10.211.0.20:6443"), Up: true, Connections: 3}},
+}
+
+func (b balancers) Ensure(_ context.Context, spec balancer.Spec) (balancer.State, error) {
+	b.behind = spec
+	return balanced, b.ask("balance", spec.Name)
+}
+
+func (b balancers) List() ([]balancer.State, error) {
+	return []balancer.State{balanced}, b.ask("balancers", "")
+}
+
+func (b balancers) Remove(name string) error { return b.ask("remove", name) }
+
 func (m *machines) SetFaults(faults download.Faults)              { m.faults = faults }
 
 func TestEveryRequestArrives(t *testing.T) {
@@ -75,6 +103,36 @@ func TestEveryRequestArrives(t *testing.T) {
 
 	require.NoError(t, client.SetFaults(ctx, download.Faults{FailNext: 2, BytesPerSecond: 3}))
 	assert.Equal(t, download.Faults{FailNext: 2, BytesPerSecond: 3}, m.faults)
+}
+
+func TestRequestsForLoadBalancersArrive(t *testing.T) {
+	ctx := t.Context()
+	m := &machines{}
+	client := serve(t, m)
+	spec := balancer.Spec{
+		Name: "default.a", Ports: []uint16{6443, 8132}, Backends: []netip.Addr{netip.MustParseAddr("10.211.0.20")},
+	}
+	got, err := client.EnsureBalancer(ctx, spec)
+	require.NoError(t, err)
+	assert.Equal(t, balanced, got)
+	assert.Equal(t, spec, m.behind)
+
+	list, err := client.ListBalancers(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, []balancer.State{balanced}, list)
+	require.NoError(t, client.RemoveBalancer(ctx, "default.a"))
+	assert.Equal(t, []string{"balance default.a", "balancers ", "remove default.a"}, m.asked)
+}
+
+func TestSignalsArrive(t *testing.T) {
+	m := &machines{}
+	client := serve(t, m)
+	signal := machine.Signal{Name: "STOP", Process: "k0s", Argument: "controller"}
+	count, err := client.Signal(t.Context(), "a", signal)
+	require.NoError(t, err)
+	assert.Equal(t, 2, count)
+	assert.Equal(t, signal, m.signal)
+	assert.Equal(t, []string{"signal a"}, m.asked)
 }
 
 func TestErrorsKeepTheirMeaning(t *testing.T) {
@@ -128,6 +186,8 @@ func serve(t *testing.T, m *machines) *agent.Client {
 	socket := filepath.Join(t.TempDir(), "s")
 	listener, err := agent.Listen(t.Context(), socket)
 	require.NoError(t, err)
-	go func() { _ = agent.Serve(t.Context(), listener, agent.NewHandler(m, m)) }()
+	go func() { _ = agent.Serve(t.Context(), listener, agent.NewHandler(agent.Services{
+			Machines: m, Balancers: balancers{m}, Downloads: m,
+		})) }()
 	return agent.NewClient(socket)
 }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/k0smotron/k0smotron/e2e/lab/balancer"
 	"github.com/k0smotron/k0smotron/e2e/lab/download"
 	"github.com/k0smotron/k0smotron/e2e/lab/machine"
 )
@@ -64,6 +65,32 @@ func (c *Client) Stop(ctx context.Context, name string) error {
 // PowerCut ends a machine at once.
 func (c *Client) PowerCut(ctx context.Context, name string) error {
 	return c.order(ctx, name, orderPowerCut)
+}
+
+// Signal sends a signal to processes of a machine and returns how many there were, at least one.
+func (c *Client) Signal(ctx context.Context, name string, signal machine.Signal) (int, error) {
+	var count int
+	err := c.do(ctx, http.MethodPost, "/machines/"+name+"/signal", signal, &count)
+	return count, err
+}
+
+// EnsureBalancer makes a load balancer unless it exists, gives it its back ends, and returns its state.
+func (c *Client) EnsureBalancer(ctx context.Context, spec balancer.Spec) (balancer.State, error) {
+	var state balancer.State
+	err := c.do(ctx, http.MethodPut, "/balancers/"+spec.Name, spec, &state)
+	return state, err
+}
+
+// ListBalancers returns the states of all load balancers.
+func (c *Client) ListBalancers(ctx context.Context) ([]balancer.State, error) {
+	var states []balancer.State
+	err := c.do(ctx, http.MethodGet, "/balancers", nil, &states)
+	return states, err
+}
+
+// RemoveBalancer removes a load balancer. One that does not exist is no error.
+func (c *Client) RemoveBalancer(ctx context.Context, name string) error {
+	return c.do(ctx, http.MethodDelete, "/balancers/"+name, nil, nil)
 }
 
 // SetFaults makes downloads fail.
