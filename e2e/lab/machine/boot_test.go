@@ -48,7 +48,9 @@ func TestLife(t *testing.T) {
 	name := "life-of-a-machine"
 	t.Cleanup(func() { assert.NoError(t, machine.NewHost(config).Destroy(context.Background(), name)) })
 
-	state, err := host.Ensure(ctx, machine.Spec{Name: name, Owner: "test", UserData: []byte(userData)})
+	state, err := host.Ensure(ctx, machine.Spec{
+		Name: name, Owner: "test", UserData: []byte(userData), ControlPlane: true,
+	})
 	require.NoError(t, err)
 	assert.Equal(t, "10.211.0.99", state.Address.String())
 	assert.True(t, state.Running)
@@ -65,6 +67,13 @@ func TestLife(t *testing.T) {
 	require.NoError(t, err)
 	assert.Regexp(t, `status: done\n600\n`+name+`\n$`, output, "no unit has failed")
 
+	output, err = host.Exec(ctx, name, "sh", "-c", "stat -f -c %T /var/lib/k0s/etcd; echo kept > /var/lib/k0s/etcd/data")
+	require.NoError(t, err)
+	assert.Equal(t, "tmpfs\n", output)
+	count, err := host.Signal(name, machine.Signal{Name: "CONT", Process: "dbus-daemon"})
+	require.NoError(t, err)
+	assert.Equal(t, 1, count)
+
 	again, err := host.Ensure(ctx, machine.Spec{Name: name, Owner: "test", UserData: []byte("#cloud-config\n# other")})
 	require.NoError(t, err)
 	assert.Equal(t, state, again)
@@ -73,6 +82,10 @@ func TestLife(t *testing.T) {
 	assertNothingRuns(t, name)
 	require.NoError(t, host.Start(ctx, name))
 	require.Eventually(t, func() bool { return boots() == strings.Repeat("boot\n", 2) }, time.Minute, 100*time.Millisecond)
+
+	output, err = host.Exec(ctx, name, "cat", "/var/lib/k0s/etcd/data")
+	require.NoError(t, err)
+	assert.Equal(t, "kept\n", output, "what etcd wrote survives the loss of power")
 
 	require.NoError(t, host.Stop(ctx, name))
 	assertNothingRuns(t, name)

@@ -8,6 +8,7 @@
 //	<state>/<name>/upper ───────┴─ overlay ────────────────▶ /
 //	<state>/<name>/upper/var/lib/cloud/seed/nocloud ───────▶ cloud-init, on the first boot
 //	<state>/<name>/k0s (plain directory) ──────────────────▶ /var/lib/k0s, where containerd lays overlays of its own
+//	<state>/<name>/etcd (in memory) ───────────────────────▶ /var/lib/k0s/etcd, if it is for a control plane
 //	netns k0slab-<name> on the lab's bridge ───────────────▶ eth0
 //	cgroup k0slab-machines/<name> ─────────────────────────▶ the root of its cgroups
 //

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/k0smotron/k0smotron/e2e/lab/command"
+	"github.com/k0smotron/k0smotron/e2e/lab/host"
 	"github.com/k0smotron/k0smotron/e2e/lab/process"
 )
 
@@ -77,7 +78,7 @@ func (h *Host) claim(spec Spec) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	r = record{Name: spec.Name, Owner: spec.Owner, Address: address}
+	r = record{Name: spec.Name, Owner: spec.Owner, Address: address, ControlPlane: spec.ControlPlane}
 	return r, h.remember(r)
 }
 
@@ -151,8 +152,11 @@ func (h *Host) Destroy(ctx context.Context, name string) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if err := host.RemoveMemory(h.path(name, etcdDir)); err != nil {
+		return fmt.Errorf("removing machine %s: %w", name, err)
+	}
 	// The record goes last: until then the destruction can be taken up again.
-	for _, dir := range []string{"upper", "work", "k0s", ""} {
+	for _, dir := range []string{"upper", "work", "k0s", etcdDir, ""} {
 		if err := os.RemoveAll(h.path(name, dir)); err != nil {
 			return fmt.Errorf("removing machine %s: %w", name, err)
 		}

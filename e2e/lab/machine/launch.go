@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/k0smotron/k0smotron/e2e/lab/command"
+	"github.com/k0smotron/k0smotron/e2e/lab/host"
 	"github.com/k0smotron/k0smotron/e2e/lab/network"
 	"github.com/k0smotron/k0smotron/e2e/lab/process"
 )
@@ -22,6 +23,9 @@ var launchScript []byte
 
 // netnsPrefix starts the names of the machines' network namespaces.
 const netnsPrefix = "k0slab-"
+
+// etcdDir is the directory of a control plane's machine that is in memory.
+const etcdDir = "etcd"
 
 // segment is the machine's place on the lab's bridge. The name of a network device is too short for a machine's name.
 func segment(r record) network.Segment {
@@ -40,6 +44,11 @@ func (h *Host) launch(ctx context.Context, r record) error {
 	}
 	if err := h.plug(ctx, r); err != nil {
 		return err
+	}
+	if r.ControlPlane {
+		if err := host.EnsureMemory(h.path(r.Name, etcdDir)); err != nil {
+			return err
+		}
 	}
 	groups, err := cgroupsOf(r.Name)
 	if err != nil {
@@ -95,6 +104,9 @@ func nspawnArguments(config Config, r record) []string {
 		"--kill-signal=SIGRTMIN+4", // power off, when the supervisor gets SIGTERM
 		"--network-namespace-path=/run/netns/" + segment(r).Netns,
 		"--bind=" + filepath.Join(config.State, r.Name, "k0s") + ":/var/lib/k0s",
+	}
+	if r.ControlPlane {
+		arguments = append(arguments, "--bind="+filepath.Join(config.State, r.Name, etcdDir)+":/var/lib/k0s/etcd")
 	}
 	for _, program := range config.Programs {
 		arguments = append(arguments, "--bind-ro="+program.Source+":"+program.Path)

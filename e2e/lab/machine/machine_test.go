@@ -149,6 +149,14 @@ func TestNspawnArguments(t *testing.T) {
 	} {
 		assert.Contains(t, got, want)
 	}
+	assert.NotContains(t, strings.Join(got, " "), "etcd", "a worker has none")
+}
+
+func TestAControlPlaneHasItsEtcdInMemory(t *testing.T) {
+	host := NewHost(Config{State: "/nowhere", Run: t.TempDir()})
+	got := nspawnArguments(Config{State: "/state"}, record{Name: "demo-1", Address: addr("10.211.0.21"), ControlPlane: true})
+	assert.Contains(t, got, "--bind=/state/demo-1/etcd:/var/lib/k0s/etcd")
+	assert.Equal(t, "/nowhere/demo-1/etcd", host.path("demo-1", etcdDir))
 }
 
 func TestDeviceNamesFitTheKernel(t *testing.T) {
@@ -159,9 +167,10 @@ func TestDeviceNamesFitTheKernel(t *testing.T) {
 
 func TestClaimKeepsNameAddressAndOwner(t *testing.T) {
 	host := NewHost(Config{State: t.TempDir(), Run: t.TempDir(), Pool: DefaultPool()})
-	first, err := host.claim(Spec{Name: "a", Owner: "one"})
+	first, err := host.claim(Spec{Name: "a", Owner: "one", ControlPlane: true})
 	require.NoError(t, err)
 	assert.Equal(t, "10.211.0.20", first.Address.String())
+	assert.True(t, first.ControlPlane)
 
 	second, err := host.claim(Spec{Name: "b", Owner: "one"})
 	require.NoError(t, err)

@@ -26,6 +26,9 @@ type Spec struct {
 	Owner string `json:"owner,omitempty"`
 	// UserData is what cloud-init gets.
 	UserData []byte `json:"userData,omitempty"`
+	// ControlPlane asks for a machine on which etcd writes to memory. What it wrote survives the loss of the machine's
+	// power, as on a disk, and goes with the machine.
+	ControlPlane bool `json:"controlPlane,omitempty"`
 }
 
 // State is what is known of a machine.
@@ -42,6 +45,8 @@ type record struct {
 	Name    string     `json:"name"`
 	Owner   string     `json:"owner,omitempty"`
 	Address netip.Addr `json:"address"`
+	// ControlPlane is the wish that it was made from.
+	ControlPlane bool `json:"controlPlane,omitempty"`
 	// Complete is set once the machine has been started for the first time; until then its making is resumed.
 	Complete bool `json:"complete"`
 }
