@@ -61,14 +61,13 @@ func run(socket, health string) error {
 	); err != nil {
 		return fmt.Errorf("adding health checks: %w", err)
 	}
-	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
-		return fmt.Errorf("adding a readiness check: %w", err)
-	}
-	if err := (&controller.ClusterReconciler{Client: mgr.GetClient()}).SetupWithManager(ctx, mgr); err != nil {
+	host := agent.NewClient(socket)
+	clusters := &controller.ClusterReconciler{Client: mgr.GetClient(), Host: host}
+	if err := clusters.SetupWithManager(ctx, mgr); err != nil {
 		return err
 	}
 	machines := &controller.MachineReconciler{
-		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Host: agent.NewClient(socket),
+		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Host: host,
 	}
 	if err := machines.SetupWithManager(mgr); err != nil {
 		return err

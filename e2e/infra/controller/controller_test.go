@@ -32,6 +32,8 @@ type host struct {
 	userData string
 	destroys int
 	err      error
+	// controlPlane is whether the machine was asked for as one of a control plane.
+	controlPlane bool
 }
 
 func (h *host) Ensure(_ context.Context, spec machine.Spec) (machine.State, error) {
@@ -45,7 +47,7 @@ func (h *host) Ensure(_ context.Context, spec machine.Spec) (machine.State, erro
 			Address: netip.MustParseAddr("10.211.0.20"),
 			Running: true,
 		}
-		h.userData = string(spec.UserData)
+		h.userData, h.controlPlane = string(spec.UserData), spec.ControlPlane
 	}
 	return *h.machine, nil
 }
@@ -257,8 +259,9 @@ func TestWhatIsGoneNeedsNothing(t *testing.T) {
 
 // world is an API server with a host beside it.
 type world struct {
-	client client.Client
-	host   *host
+	client    client.Client
+	host      *host
+	balancers *balancers
 }
 
 func newWorld(t *testing.T, existing ...client.Object) *world {
@@ -268,7 +271,7 @@ func newWorld(t *testing.T, existing ...client.Object) *world {
 	require.NoError(t, clusterv1.AddToScheme(scheme))
 	require.NoError(t, infrav1.AddToScheme(scheme))
 	builder := fake.NewClientBuilder().WithScheme(scheme).WithObjects(existing...).WithStatusSubresource(existing...)
-	return &world{client: builder.Build(), host: &host{}}
+	return &world{client: builder.Build(), host: &host{}, balancers: &balancers{}}
 }
 
 func key() client.ObjectKey { return client.ObjectKey{Namespace: namespace, Name: "worker"} }
@@ -313,7 +316,7 @@ func objects() []client.Object { return changed(func(map[string]client.Object) {
 
 // changed is a Machine with all it needs, after a change.
 func changed(change func(objects map[string]client.Object)) []client.Object {
-	labels := map[string]string{clusterv1.ClusterNameLabel: "demo"}
+	labels := func() map[string]string { return map[string]string{clusterv1.ClusterNameLabel: "demo"} }
 	owned := func(kind, name string) []metav1.OwnerReference {
 		return []metav1.OwnerReference{{APIVersion: clusterv1.GroupVersion.String(), Kind: kind, Name: name, UID: "x"}}
 	}
@@ -328,7 +331,7 @@ func changed(change func(objects map[string]client.Object)) []client.Object {
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "demo", OwnerReferences: owned("Cluster", "demo")},
 		},
 		"machine": &clusterv1.Machine{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "worker", Labels: labels},
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "worker", Labels: labels()},
 			Spec: clusterv1.MachineSpec{
 				ClusterName: "demo",
 				Bootstrap:   clusterv1.Bootstrap{DataSecretName: new("worker-data")},
@@ -341,7 +344,7 @@ func changed(change func(objects map[string]client.Object)) []client.Object {
 		"labMachine": &infrav1.LabMachine{ObjectMeta: metav1.ObjectMeta{
 			Namespace:       namespace,
 			Name:            "worker",
-			Labels:          labels,
+			Labels:          labels(),
 			UID:             "uid-of-worker",
 			OwnerReferences: owned("Machine", "worker"),
 		}},

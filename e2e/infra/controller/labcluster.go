@@ -13,23 +13,33 @@ import (
 	"sigs.k8s.io/cluster-api/util/patch"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	infrav1 "github.com/k0smotron/k0smotron/e2e/infra/api/v1beta2"
+	"github.com/k0smotron/k0smotron/e2e/lab/balancer"
 )
+
+// Balancers is the host, as far as load balancers are concerned.
+type Balancers interface {
+	EnsureBalancer(ctx context.Context, spec balancer.Spec) (balancer.State, error)
+	RemoveBalancer(ctx context.Context, name string) error
+}
 
 // ClusterReconciler reconciles LabClusters.
 type ClusterReconciler struct {
 	Client client.Client
+	Host   Balancers
 }
 
-// SetupWithManager makes mgr call the reconciler for LabClusters and whenever their Cluster changes.
+// SetupWithManager makes mgr call the reconciler for LabClusters and whenever their Cluster or one of its machines changes.
 func (r *ClusterReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) error {
 	toLabCluster := util.ClusterToInfrastructureMapFunc(
 		ctx, infrav1.GroupVersion.WithKind("LabCluster"), mgr.GetClient(), &infrav1.LabCluster{})
 	err := ctrl.NewControllerManagedBy(mgr).
 		For(&infrav1.LabCluster{}).
 		Watches(&clusterv1.Cluster{}, handler.EnqueueRequestsFromMapFunc(toLabCluster)).
+		Watches(&infrav1.LabMachine{}, handler.EnqueueRequestsFromMapFunc(r.ofMachine)).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the controller of LabClusters: %w", err)
@@ -37,28 +47,70 @@ func (r *ClusterReconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manag
 	return nil
 }
 
-// Reconcile reports a LabCluster provisioned once its Cluster has a control plane endpoint.
+// clusterScope is what one pass knows.
+type clusterScope struct {
+	labCluster *infrav1.LabCluster
+	cluster    *clusterv1.Cluster
+}
+
+// Reconcile brings the infrastructure of one cluster closer to being there, or being gone.
+//
+//  1. gather: the LabCluster and its Cluster; a paused one is left alone
+//  2. act: remove the load balancer, or make it and give it the machines that there are
+//  3. report: one patch, also after an error
 func (r *ClusterReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	labCluster := &infrav1.LabCluster{}
-	if err := r.Client.Get(ctx, request.NamespacedName, labCluster); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+	s, err := r.gather(ctx, request)
+	if err != nil || s == nil {
+		return ctrl.Result{}, err
 	}
-	cluster, err := util.GetOwnerCluster(ctx, r.Client, labCluster.ObjectMeta)
-	if err != nil {
-		return ctrl.Result{}, fmt.Errorf("getting the Cluster: %w", err)
-	}
-	if !labCluster.DeletionTimestamp.IsZero() || (cluster != nil && annotations.IsPaused(cluster, labCluster)) {
-		return ctrl.Result{}, nil
-	}
-	patcher, err := patch.NewHelper(labCluster, r.Client)
+	patcher, err := patch.NewHelper(s.labCluster, r.Client)
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("preparing the status: %w", err)
 	}
-	reportCluster(labCluster, cluster)
-	return ctrl.Result{}, patcher.Patch(ctx, labCluster)
+	result, err := r.act(ctx, s)
+	if err != nil {
+		markNotReady(s.labCluster, infrav1.HostErrorReason, err.Error())
+	}
+	return result, join(err, patcher.Patch(ctx, s.labCluster))
 }
 
-// reportCluster decides the whole status of a LabCluster. What has been provisioned once stays so.
+// gather returns nil if there is nothing to do.
+func (r *ClusterReconciler) gather(ctx context.Context, request ctrl.Request) (*clusterScope, error) {
+	s := &clusterScope{labCluster: &infrav1.LabCluster{}}
+	if err := r.Client.Get(ctx, request.NamespacedName, s.labCluster); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	var err error
+	s.cluster, err = util.GetOwnerCluster(ctx, r.Client, s.labCluster.ObjectMeta)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("getting the Cluster: %w", err)
+	}
+	if s.cluster != nil && annotations.IsPaused(s.cluster, s.labCluster) {
+		return nil, nil //nolint:nilnil // nothing to do is no failure
+	}
+	return s, nil
+}
+
+func (r *ClusterReconciler) act(ctx context.Context, s *clusterScope) (ctrl.Result, error) {
+	if !s.labCluster.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, r.remove(ctx, s.labCluster)
+	}
+	s.labCluster.Status.FailureDomains = s.labCluster.Spec.FailureDomains
+	if s.labCluster.Spec.LoadBalancer == nil {
+		reportCluster(s.labCluster, s.cluster)
+		return ctrl.Result{}, nil
+	}
+	if controllerutil.AddFinalizer(s.labCluster, infrav1.ClusterFinalizer) {
+		return ctrl.Result{}, nil // it is stored before there is anything to remove; the change brings the next pass
+	}
+	if s.cluster == nil {
+		reportCluster(s.labCluster, s.cluster)
+		return ctrl.Result{}, nil
+	}
+	return ctrl.Result{RequeueAfter: lookAfter}, r.balance(ctx, s)
+}
+
+// reportCluster decides the status of a LabCluster without an endpoint of its own. What has been provisioned once stays so.
 func reportCluster(labCluster *infrav1.LabCluster, cluster *clusterv1.Cluster) {
 	switch {
 	case cluster == nil:

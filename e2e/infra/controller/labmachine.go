@@ -152,12 +152,14 @@ func (r *MachineReconciler) make(ctx context.Context, s *scope) error {
 	if format := string(secret.Data["format"]); format != "" && format != "cloud-config" {
 		return fmt.Errorf("reading the bootstrap data: format is %q, machines of the lab take cloud-config", format)
 	}
+	_, isControlPlane := s.machine.Labels[clusterv1.MachineControlPlaneLabel]
 	state, err := r.Host.Ensure(ctx, machine.Spec{
-		Name: s.labMachine.Name, Owner: owner(s.labMachine), UserData: secret.Data["value"],
+		Name: s.labMachine.Name, Owner: owner(s.labMachine), UserData: secret.Data["value"], ControlPlane: isControlPlane,
 	})
 	if err != nil {
 		return err
 	}
+	s.labMachine.Status.FailureDomain = s.machine.Spec.FailureDomain
 	s.labMachine.Spec.ProviderID = infrav1.ProviderIDPrefix + s.labMachine.Name
 	report(s.labMachine, state)
 	return nil

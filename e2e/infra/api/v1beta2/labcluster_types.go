@@ -32,8 +32,58 @@ const (
 	DeletingReason = "Deleting"
 )
 
-// LabClusterSpec is empty: there is nothing to choose.
-type LabClusterSpec struct{}
+// ClusterFinalizer keeps a LabCluster until its load balancer is gone.
+const ClusterFinalizer = "labcluster.infrastructure.cluster.x-k8s.io"
+
+// LabClusterSpec is the desired state of a LabCluster.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.loadBalancer) == has(oldSelf.loadBalancer)",message="loadBalancer cannot be added or removed later: make another Cluster"
+type LabClusterSpec struct {
+	// controlPlaneEndpoint is where the control plane is reached. It is set by the provider when there is a load balancer.
+	// +optional
+	ControlPlaneEndpoint clusterv1.APIEndpoint `json:"controlPlaneEndpoint,omitempty,omitzero"`
+
+	// loadBalancer asks for a TCP load balancer in front of the control plane's machines. Without one the endpoint comes
+	// from the control plane.
+	// +optional
+	LoadBalancer *LabLoadBalancer `json:"loadBalancer,omitempty"`
+
+	// failureDomains are what the machines of the cluster can be spread over. They fail together in name only.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	FailureDomains []clusterv1.FailureDomain `json:"failureDomains,omitempty"`
+}
+
+// LabLoadBalancer is a TCP load balancer with an address of its own. It passes connections on to those control-plane
+// machines of the cluster that accept them.
+type LabLoadBalancer struct {
+	// ports are what it listens on, and what the machines do. The first is that of the control plane's endpoint. 9443,
+	// where k0s controllers join each other, is none of them.
+	// +optional
+	// +listType=set
+	// +kubebuilder:default={6443,8132}
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:Minimum=1
+	// +kubebuilder:validation:items:Maximum=65535
+	// +kubebuilder:validation:XValidation:rule="!self.exists(port, port == 9443)",message="controllers join each other at port 9443 without a load balancer"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="ports cannot change: make another Cluster"
+	Ports []int32 `json:"ports,omitempty"`
+}
+
+// LabClusterStatus is what is known of a cluster's infrastructure.
+type LabClusterStatus struct {
+	LabStatus `json:",inline"`
+
+	// failureDomains are those of the spec, where Cluster API looks for them.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	FailureDomains []clusterv1.FailureDomain `json:"failureDomains,omitempty"`
+}
 
 // LabStatus is what is known of any object of the lab.
 type LabStatus struct {
@@ -57,14 +107,16 @@ type LabInitialization struct {
 	Provisioned *bool `json:"provisioned,omitempty"`
 }
 
-// LabCluster is the infrastructure of one cluster: nothing but the promise that it is there. It has no endpoint of its
-// own and waits, as providers without a load balancer do, until the Cluster has got one from its control plane.
+// LabCluster is the infrastructure of one cluster. With a load balancer it has an endpoint for the control plane; without
+// one it is nothing but the promise that it is there, and waits, as providers without load balancers do, until the Cluster
+// has got an endpoint from its control plane.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:categories=cluster-api,scope=Namespaced
 // +kubebuilder:metadata:labels="cluster.x-k8s.io/v1beta2=v1beta2"
 // +kubebuilder:printcolumn:name="Cluster",type=string,JSONPath=`.metadata.labels['cluster\.x-k8s\.io/cluster-name']`
+// +kubebuilder:printcolumn:name="Endpoint",type=string,JSONPath=`.spec.controlPlaneEndpoint.host`
 // +kubebuilder:printcolumn:name="Provisioned",type=boolean,JSONPath=`.status.initialization.provisioned`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
@@ -79,7 +131,7 @@ type LabCluster struct {
 	Spec LabClusterSpec `json:"spec,omitempty,omitzero"`
 	// status is the observed state.
 	// +optional
-	Status LabStatus `json:"status,omitempty,omitzero"`
+	Status LabClusterStatus `json:"status,omitempty,omitzero"`
 }
 
 // GetConditions returns the conditions of the cluster.

@@ -31,6 +31,12 @@ type LabMachineStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8
 	Addresses []clusterv1.MachineAddress `json:"addresses,omitempty"`
+
+	// failureDomain is the one that the Machine asked for.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	FailureDomain string `json:"failureDomain,omitempty"`
 }
 
 // LabMachine is one machine of the lab: a container that boots Debian and runs cloud-init on the bootstrap data.
@@ -40,6 +46,7 @@ type LabMachineStatus struct {
 // +kubebuilder:resource:categories=cluster-api,scope=Namespaced
 // +kubebuilder:metadata:labels="cluster.x-k8s.io/v1beta2=v1beta2"
 // +kubebuilder:printcolumn:name="Cluster",type=string,JSONPath=`.metadata.labels['cluster\.x-k8s\.io/cluster-name']`
+// +kubebuilder:printcolumn:name="Failure Domain",type=string,JSONPath=`.status.failureDomain`,priority=1
 // +kubebuilder:printcolumn:name="Provider ID",type=string,JSONPath=`.spec.providerID`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
