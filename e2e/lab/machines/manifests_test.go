@@ -18,24 +18,38 @@ import (
 	"github.com/k0smotron/k0smotron/e2e/lab/layout"
 )
 
-func TestTheDemoIsWholeAndNamesTheK0sThatIsServed(t *testing.T) {
-	rendered, err := Manifests(prepared(t), "../../testdata/demo")
-	require.NoError(t, err)
-	sum := sha256.Sum256([]byte("k0s"))
-	assert.Contains(t, rendered, `sha256: "`+hex.EncodeToString(sum[:])+`"`)
-	assert.Contains(t, rendered, "arch: "+layout.Arch())
-	assert.NotContains(t, rendered, "${")
+func TestClustersAreWholeAndNameTheK0sThatIsServed(t *testing.T) {
+	workers := []string{"MachineDeployment", "K0sWorkerConfigTemplate", "LabMachineTemplate"}
+	for dir, want := range map[string][]string{
+		"demo":     append([]string{"Cluster", "LabCluster", "K0smotronControlPlane"}, workers...),
+		"machines": append([]string{"Cluster", "LabCluster", "K0sControlPlane", "LabMachineTemplate"}, workers...),
+	} {
+		t.Run(dir, func(t *testing.T) {
+			rendered, err := Manifests(prepared(t), "../../testdata/"+dir)
+			require.NoError(t, err)
+			sum := sha256.Sum256([]byte("k0s"))
+			assert.Contains(t, rendered, `sha256: "`+hex.EncodeToString(sum[:])+`"`)
+			assert.Contains(t, rendered, "arch: "+layout.Arch())
+			assert.NotContains(t, rendered, "${")
 
-	var kinds []string
-	for document := range strings.SplitSeq(rendered, "---\n") {
-		var object struct{ Kind string }
-		require.NoError(t, yaml.Unmarshal([]byte(document), &object))
-		kinds = append(kinds, object.Kind)
+			var kinds []string
+			for document := range strings.SplitSeq(rendered, "---\n") {
+				var object struct{ Kind string }
+				require.NoError(t, yaml.Unmarshal([]byte(document), &object))
+				kinds = append(kinds, object.Kind)
+			}
+			assert.ElementsMatch(t, want, kinds)
+		})
 	}
-	assert.ElementsMatch(t, []string{
-		"Cluster", "LabCluster", "K0smotronControlPlane",
-		"MachineDeployment", "K0sWorkerConfigTemplate", "LabMachineTemplate",
-	}, kinds)
+}
+
+// Both kinds of cluster have the same workers.
+func TestWorkersAreThoseOfTheDemo(t *testing.T) {
+	demo, err := os.ReadFile("../../testdata/demo/workers.yaml")
+	require.NoError(t, err)
+	machines, err := os.ReadFile("../../testdata/machines/workers.yaml")
+	require.NoError(t, err)
+	assert.Equal(t, string(demo), string(machines))
 }
 
 func TestManifestsAreComplete(t *testing.T) {
