@@ -9,7 +9,7 @@ SHELL := /bin/bash
 
 PREFIX    := github.com/k0smotron/k0smotron
 MODULES   := shared bootstrap controlplane-incluster controlplane-machines e2e
-PROVIDERS := bootstrap controlplane-incluster
+PROVIDERS := bootstrap controlplane-incluster controlplane-machines
 OUT       ?= $(CURDIR)/dist
 STEP      := .github/tools/step
 

@@ -50,3 +50,9 @@ func knows(running k0sversion.Version, since []string) bool {
 	}
 	return known
 }
+
+// AddsLearners tells whether a release adds members to etcd as learners, and gives them a voice when they have caught up.
+// Older ones give it at once: a machine that dies while it joins counts against the quorum from its first moment.
+func AddsLearners(version k0sversion.Version) bool {
+	return !version.IsZero() && knows(version, []string{"v1.35.5", "v1.36.1"})
+}
