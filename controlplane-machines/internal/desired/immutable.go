@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package desired
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Change is a value of a k0s configuration that must not change.
+type Change struct {
+	// Path is where it stands in the document.
+	Path string
+	// Message says what would change, why it cannot, and how to get there.
+	Message string
+}
+
+// immutable is a value that a cluster is made with.
+type immutable struct {
+	path []string
+	// fallback is what k0s takes when there is none; empty when there is no such value.
+	fallback string
+	// why says why it cannot change, and how to get there.
+	why string
+}
+
+const (
+	moveAway = "create a new Cluster with it and move the workload"
+	byHeart  = "nodes and pods have it by heart; set it back, or " + moveAway
+)
+
+// immutables are all of them, besides the kind of storage.
+func immutables() []immutable {
+	network := func(fallback string, path ...string) immutable {
+		return immutable{path: append([]string{"spec", "network"}, path...), fallback: fallback, why: byHeart}
+	}
+	return []immutable{
+		network("10.244.0.0/16", "podCIDR"),
+		network("10.96.0.0/12", "serviceCIDR"),
+		network("cluster.local", "clusterDomain"),
+		network("kuberouter", "provider"),
+		network("", "dualStack", "IPv6podCIDR"),
+		network("", "dualStack", "IPv6serviceCIDR"),
+		{
+			path: learnersPath(),
+			why: "every member of etcd must have the same limit from its first start on; set it back, or " +
+				moveAway,
+		},
+	}
+}
+
+// ImmutableChanges are the values that a cluster is made with and that differ between two configurations.
+func ImmutableChanges(before, after map[string]any) []Change {
+	var changes []Change
+	if was, is := storageKind(before), storageKind(after); was != is {
+		changes = append(changes, Change{
+			Path: "spec.storage",
+			Message: fmt.Sprintf("the storage cannot change from %s to %s: the data of the cluster would stay behind; set it "+
+				"back, or %s", was, is, moveAway),
+		})
+	}
+	for _, value := range immutables() {
+		if was, is := value.of(before), value.of(after); was != is {
+			changes = append(changes, value.change(was, is))
+		}
+	}
+	return changes
+}
+
+func storageKind(document map[string]any) string {
+	switch {
+	case ManagesEtcd(document):
+		return "the etcd that k0s runs"
+	case valueAt(document, "spec", "storage", "etcd", "externalCluster") != nil:
+		return "an etcd of the user"
+	default:
+		return fmt.Sprint(valueAt(document, "spec", "storage", "type"))
+	}
+}
+
+func (i immutable) of(document map[string]any) string {
+	value, _ := valueAt(document, i.path...).(string)
+	if value == "" {
+		return i.fallback
+	}
+	return value
+}
+
+func (i immutable) change(was, is string) Change {
+	path := strings.Join(i.path, ".")
+	return Change{Path: path, Message: fmt.Sprintf("%s cannot change from %s to %s: %s", path, shown(was), shown(is), i.why)}
+}
+
+func shown(value string) string {
+	if value == "" {
+		return "nothing"
+	}
+	return value
+}
