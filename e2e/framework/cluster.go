@@ -25,6 +25,7 @@ import (
 type Cluster struct {
 	lab       *Lab
 	manifests string
+	goals     []progress.Goal
 	// Name is also the beginning of the names of all that belongs to it.
 	Name string
 }
@@ -45,7 +46,21 @@ func Replace(t *testing.T, old, replacement string) Change {
 // without telling what there was to see.
 func (l *Lab) Create(t *testing.T, name string, changes ...Change) Cluster {
 	t.Helper()
-	cluster := Cluster{lab: l, Name: name, manifests: l.manifests(t, name, changes...)}
+	return l.create(t, Cluster{
+		lab: l, Name: name, manifests: l.manifests(t, "demo", name, changes...), goals: progress.Goals(),
+	})
+}
+
+// CreateOnMachines does the same with a cluster whose control plane runs on machines.
+func (l *Lab) CreateOnMachines(t *testing.T, name string, changes ...Change) Cluster {
+	t.Helper()
+	return l.create(t, Cluster{
+		lab: l, Name: name, manifests: l.manifests(t, "machines", name, changes...), goals: progress.MachineGoals(),
+	})
+}
+
+func (l *Lab) create(t *testing.T, cluster Cluster) Cluster {
+	t.Helper()
 	l.webhooksAnswer(t, cluster.manifests)
 	// Before the apply: one that fails half-way leaves objects, too.
 	t.Cleanup(func() { cluster.cleanUp(t) })
@@ -80,7 +95,7 @@ func (c Cluster) Works(t *testing.T, within time.Duration) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), within, cause)
 	defer cancel()
 	reader := named{c.lab.Client, c.Name}
-	_, err := progress.New(os.Stdout, clock.RealClock{}).Follow(ctx, reader, Namespace, progress.Goals())
+	_, err := progress.New(os.Stdout, clock.RealClock{}).Follow(ctx, reader, Namespace, c.goals)
 	require.NoError(t, err)
 }
 

@@ -4,9 +4,12 @@ package framework
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/k0smotron/k0smotron/e2e/lab/machine"
 )
 
 // diagnose logs what a person looks at first when a cluster does not do what it should: the conditions, the pods, the last
@@ -22,7 +25,26 @@ func (l *Lab) diagnose(t *testing.T, cluster string) {
 	tell(t, "objects", objects, err)
 	events, err := l.kubectl(ctx, "get", "events", "--sort-by=.metadata.creationTimestamp")
 	tell(t, "last events", tail(events, 60), err)
+	l.machineLogs(ctx, t, cluster)
 	l.managerLogs(t)
+}
+
+// machineLogs logs what the machines of a cluster said last, and which of them its load balancer reaches.
+func (l *Lab) machineLogs(ctx context.Context, t *testing.T, cluster string) {
+	t.Helper()
+	const script = "tail -n 20 /var/log/k0smotron-bootstrap.log; " +
+		"journalctl --no-pager --lines=60 --unit=k0scontroller --unit=k0sworker"
+	states, err := l.Agent.List(ctx)
+	tell(t, "machines", fmt.Sprintf("%+v", states), err)
+	host := machine.NewHost(machine.DefaultConfig(l.Paths))
+	for _, state := range states {
+		if state.Running && belongs(state.Name, cluster) {
+			log, err := host.Exec(ctx, state.Name, "sh", "-c", script)
+			tell(t, "log of "+state.Name, log, err)
+		}
+	}
+	balancers, err := l.Agent.ListBalancers(ctx)
+	tell(t, "load balancers", fmt.Sprintf("%+v", balancers), err)
 }
 
 // managerLogs logs what the managers said last.
@@ -30,7 +52,11 @@ func (l *Lab) managerLogs(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 	defer cancel()
-	for _, manager := range []string{BootstrapManager, ControlPlaneManager, "capi", "infrastructure-lab"} {
+	ours, err := l.installed(ctx)
+	if err != nil {
+		tell(t, "managers", "", err)
+	}
+	for _, manager := range append(ours, "capi", "infrastructure-lab") {
 		namespace := manager
 		if manager == "capi" {
 			namespace = "capi-system"

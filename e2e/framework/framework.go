@@ -97,7 +97,11 @@ func (l *Lab) putRight(ctx context.Context) error {
 	if _, err := mgmt.Kubectl(ctx, l.Paths, "uncordon", layout.NodeName); err != nil {
 		return err
 	}
-	for _, manager := range []string{BootstrapManager, ControlPlaneManager} {
+	installed, err := l.installed(ctx)
+	if err != nil {
+		return err
+	}
+	for _, manager := range installed {
 		if err := l.restoreManager(ctx, manager); err != nil {
 			return err
 		}
@@ -130,10 +134,10 @@ func (l *Lab) feed(ctx context.Context, manifests string, args ...string) error 
 	return command.Feed(ctx, strings.NewReader(manifests), l.Paths.Kubernetes("kubectl"), args...)
 }
 
-// manifests are those of the demo's cluster under another name, marked as a scenario's.
-func (l *Lab) manifests(t *testing.T, name string, changes ...Change) string {
+// manifests are those of a folder of testdata under another name, marked as a scenario's.
+func (l *Lab) manifests(t *testing.T, folder, name string, changes ...Change) string {
 	t.Helper()
-	manifests, err := machines.Manifests(l.Paths, filepath.Join(l.Paths.Repo, "e2e", "testdata", "demo"))
+	manifests, err := machines.Manifests(l.Paths, filepath.Join(l.Paths.Repo, "e2e", "testdata", folder))
 	require.NoError(t, err)
 	const cluster = "kind: Cluster\nmetadata:\n"
 	changes = append(changes, Replace(t, cluster, cluster+"  labels:\n    "+ScenarioLabel+": \"\"\n"))

@@ -25,6 +25,7 @@ import (
 const (
 	BootstrapManager    = "k0smotron-bootstrap"
 	ControlPlaneManager = "k0smotron-controlplane-incluster"
+	MachinesManager     = "k0smotron-controlplane-machines"
 )
 
 const (
@@ -40,6 +41,18 @@ const (
 
 // deployment is the name of a manager's Deployment.
 func deployment(manager string) string { return manager + "-controller-manager" }
+
+// installed are those of our managers that the lab has.
+func (l *Lab) installed(ctx context.Context) ([]string, error) {
+	namespaces, err := l.kubectl(ctx, "get", "namespaces", "-o", "jsonpath={.items[*].metadata.name}")
+	if err != nil {
+		return nil, err
+	}
+	found := []string{BootstrapManager, ControlPlaneManager, MachinesManager}
+	return slices.DeleteFunc(found, func(manager string) bool {
+		return !slices.Contains(strings.Fields(namespaces), manager)
+	}), nil
+}
 
 // KillManager ends the processes of a manager the way a machine that fails does, with SIGKILL. The kubelet starts its
 // container again, each time after a longer pause.

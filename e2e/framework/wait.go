@@ -45,6 +45,17 @@ func (c Cluster) Becomes(t *testing.T, want Condition, within time.Duration) tim
 	return c.Says(t, want, "", within)
 }
 
+// Is says why a condition of an object does not have a status now.
+func (c Cluster) Is(t *testing.T, want Condition) error {
+	t.Helper()
+	now, _ := progress.Condition(c.Get(t, want.Kind, want.Name), want.Type)
+	if now.Status != want.Status {
+		return fmt.Errorf("%s/%s %s is %s (%s: %s), not %s",
+			want.Kind, want.Name, want.Type, now.Status, now.Reason, now.Message, want.Status)
+	}
+	return nil
+}
+
 // Says waits until a condition has a status and a message that contains a text, and returns how long that took.
 func (c Cluster) Says(t *testing.T, want Condition, text string, within time.Duration) time.Duration {
 	t.Helper()

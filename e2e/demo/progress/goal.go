@@ -5,6 +5,7 @@ package progress
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,23 +30,58 @@ type Reached struct {
 	After time.Duration
 }
 
-// Goals are the milestones on the way to a cluster that works, in their usual order.
+// Goals are the milestones on the way to a cluster with a hosted control plane that works, in their usual order.
 func Goals() []Goal {
-	kinds := map[string]schema.GroupVersionKind{}
-	for _, kind := range Kinds() {
-		kinds[kind.Kind] = kind.GroupVersionKind
-	}
-	return []Goal{
+	kinds := byName()
+	return append([]Goal{
 		{kinds["K0smotronControlPlane"], "control plane answers", "Initialized", "True"},
 		{kinds["K0smotronControlPlane"], "control plane available", "Available", "True"},
 		{kinds["K0sWorkerConfig"], "bootstrap data written", "DataSecretAvailable", "True"},
 		{kinds["Machine"], "machine started", "InfrastructureReady", "True"},
 		{kinds["Machine"], "node ready", "NodeReady", "True"},
+	}, lastGoals()...)
+}
+
+// MachineGoals are those on the way to a cluster whose control plane runs on machines. Not every one of these has a Node.
+func MachineGoals() []Goal {
+	kinds := byName()
+	return append([]Goal{
+		{kinds["K0sControllerConfig"], "controller data written", "DataSecretAvailable", "True"},
+		{kinds["K0sControlPlane"], "control plane answers", "Initialized", "True"},
+		{kinds["K0sControlPlane"], "control plane available", "Available", "True"},
+		{kinds["K0sWorkerConfig"], "bootstrap data written", "DataSecretAvailable", "True"},
+		{kinds["Machine"], "machines started", "InfrastructureReady", "True"},
+		{kinds["K0sControlPlane"], "no member missing", "ScalingUp", "False"},
+		{kinds["K0sControlPlane"], "no member too many", "ScalingDown", "False"},
+		{kinds["K0sControlPlane"], "controllers up to date", "MachinesUpToDate", "True"},
+		{kinds["K0sControlPlane"], "etcd healthy", "EtcdClusterHealthy", "True"},
+	}, lastGoals()...)
+}
+
+// lastGoals are the same for every cluster.
+func lastGoals() []Goal {
+	kinds := byName()
+	return []Goal{
 		{kinds["MachineDeployment"], "workers available", "Available", "True"},
 		{kinds["MachineDeployment"], "workers up to date", "MachinesUpToDate", "True"},
 		{kinds["MachineDeployment"], "no rollout", "RollingOut", "False"},
 		{kinds["Cluster"], "cluster available", "Available", "True"},
 	}
+}
+
+func byName() map[string]schema.GroupVersionKind {
+	kinds := map[string]schema.GroupVersionKind{}
+	for _, kind := range Kinds() {
+		kinds[kind.Kind] = kind.GroupVersionKind
+	}
+	return kinds
+}
+
+// kindsOf are the kinds that have a goal: the others need not even be known to the API server.
+func kindsOf(goals []Goal) []Kind {
+	return slices.DeleteFunc(Kinds(), func(kind Kind) bool {
+		return !slices.ContainsFunc(goals, func(g Goal) bool { return g.Kind == kind.Kind })
+	})
 }
 
 // unmet says what a goal still waits for; empty when it is reached.
@@ -68,12 +104,12 @@ func (g Goal) unmet(ctx context.Context, c client.Reader, namespace string) (str
 	return "", nil
 }
 
-// Follow prints progress until all goals hold at the same time, and says when each was first reached.
+// Follow prints the progress of the kinds that have a goal until all goals hold at the same time, and says when each was first reached.
 func (p *Printer) Follow(ctx context.Context, c client.Reader, namespace string, goals []Goal) ([]Reached, error) {
 	first := make(map[string]time.Duration, len(goals))
 	var open []string
 	for {
-		err := p.Look(ctx, c, namespace, Kinds())
+		err := p.Look(ctx, c, namespace, kindsOf(goals))
 		if err == nil {
 			open, err = p.open(ctx, c, namespace, goals, first)
 		}

@@ -24,7 +24,7 @@ type Kind struct {
 	Conditions []string
 }
 
-// Kinds are those that a cluster with a hosted control plane and machines in the lab is made of.
+// Kinds are those that clusters in the lab are made of, with a hosted control plane or one on machines.
 func Kinds() []Kind {
 	of := func(group, version, kind string, conditions ...string) Kind {
 		return Kind{schema.GroupVersionKind{Group: group + ".cluster.x-k8s.io", Version: version, Kind: kind}, conditions}
@@ -52,6 +52,10 @@ func Kinds() []Kind {
 		deployment,
 		machine,
 		of("bootstrap", "v1beta2", "K0sWorkerConfig", "ControlPlaneJoinable", "DataSecretAvailable"),
+		of("controlplane", "v1beta2", "K0sControlPlane", "CertificatesAvailable", "EndpointReady", "Initialized",
+			"EtcdClusterHealthy", "ControlPlaneComponentsHealthy", "ConfigurationApplied", "ScalingUp", "ScalingDown",
+			"RollingOut", "Available"),
+		of("bootstrap", "v1beta2", "K0sControllerConfig", "ControlPlaneJoinable", "DataSecretAvailable"),
 	}
 }
 

@@ -98,3 +98,37 @@ func TestFollow(t *testing.T) {
 		})
 	}
 }
+
+func TestOnlyKindsWithAGoalAreFollowed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		goals []Goal
+		kinds []string
+	}{
+		"Hosted": {
+			goals: Goals(),
+			kinds: []string{"Cluster", "K0smotronControlPlane", "MachineDeployment", "Machine", "K0sWorkerConfig"},
+		},
+		"OnMachines": {
+			goals: MachineGoals(),
+			kinds: []string{
+				"Cluster", "MachineDeployment", "Machine", "K0sWorkerConfig", "K0sControlPlane", "K0sControllerConfig",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var kinds []string
+			for _, kind := range kindsOf(test.goals) {
+				kinds = append(kinds, kind.Kind)
+			}
+			assert.Equal(t, test.kinds, kinds)
+			phases := map[string]bool{}
+			for _, goal := range test.goals {
+				assert.NotEmpty(t, goal.Version, goal.Phase)
+				assert.False(t, phases[goal.Phase], "phase %q occurs twice", goal.Phase)
+				phases[goal.Phase] = true
+			}
+		})
+	}
+}

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/k0smotron/k0smotron/e2e/framework"
@@ -64,20 +63,4 @@ func workload(t *testing.T, cluster string, args ...string) string {
 	output, err := command.Output(t.Context(), lab.Paths.Kubernetes("kubectl"), args...)
 	require.NoError(t, err)
 	return output
-}
-
-// assertNothingLeft waits until no object and no machine of a cluster is left. All templates have been owned by it.
-func assertNothingLeft(t *testing.T, cluster string) {
-	t.Helper()
-	framework.Eventually(t, 2*time.Minute, func() error {
-		if left := framework.Written(nil, lab.Objects(t).Of(cluster).Versions()); len(left) > 0 {
-			return fmt.Errorf("left are %s", strings.Join(left, ", "))
-		}
-		return nil
-	})
-	states, err := lab.Agent.List(t.Context())
-	require.NoError(t, err)
-	for _, state := range states {
-		assert.False(t, strings.HasPrefix(state.Name, cluster+"-"), "machine %s is left", state.Name)
-	}
 }

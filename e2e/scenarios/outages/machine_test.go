@@ -51,7 +51,7 @@ func TestPowerCuts(t *testing.T) {
 	assert.Equal(t, before, authorities(t, name))
 
 	cluster.Delete(t)
-	assertNothingLeft(t, name)
+	cluster.NothingLeft(t)
 }
 
 // A k0s that is not the one whose checksum was given is never run, and the cluster can be deleted all the same.
@@ -67,7 +67,7 @@ func TestWrongChecksum(t *testing.T) {
 	assert.NoFileExists(t, inMachine(machine, "etc/systemd/system/k0sworker.service"))
 
 	cluster.Delete(t)
-	assertNothingLeft(t, name)
+	cluster.NothingLeft(t)
 }
 
 func disturb(t *testing.T, faults download.Faults) {

@@ -74,7 +74,7 @@ func TestManagersDie(t *testing.T) {
 			awaitDeletion(t, cluster, test.owns)
 			framework.KillManager(t, test.manager)
 			cluster.Delete(t)
-			assertNothingLeft(t, cluster.Name)
+			cluster.NothingLeft(t)
 		})
 	}
 }
