@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rollout
+
+import (
+	"slices"
+
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/controlplane"
+)
+
+// isOverdue tells that a Machine has had its time to become a member. One that was ever a member is never overdue; nor is
+// any while there is no other member that works, because then it is not the Machine that keeps it from joining.
+func (p *plan) isOverdue(m *controlplane.Machine) bool {
+	if m.Data.Consumed.IsZero() || m.JoinTimeLeft(p.Now) > 0 {
+		return false
+	}
+	if !p.HasBegun() {
+		return true
+	}
+	return m.NeverJoined() && slices.ContainsFunc(p.machines, (*controlplane.Machine).IsHealthy)
+}
+
+// isSuperseded tells that a Machine that has not started is not wanted as it is: because a newer template replaces it, or
+// because there are too many. In the second case, a mark of the user's on another Machine goes before.
+func (p *plan) isSuperseded(m *controlplane.Machine) bool {
+	switch {
+	case !m.NeverJoined() || !m.Data.Consumed.IsZero():
+		return false
+	case m.IsOutdated():
+		return true
+	case p.want == oneLess && p.upToDate == len(p.machines):
+		return m.DeleteMark || !slices.ContainsFunc(p.machines, isMarked)
+	default:
+		return false
+	}
+}
+
+// isRemovable tells that a member without a Machine is known to be down and can be removed. That never harms the quorum of
+// the others, but it takes their quorum.
+func (p *plan) isRemovable(m *controlplane.Member) bool {
+	return m.MayVote() && !m.Leaving && m.Health == controlplane.Unhealthy &&
+		p.Quorum().Holds() && p.QuorumWithout(m.Name).Holds()
+}
+
+// isMisplaced tells that a Machine is where no control plane should be any more.
+func (p *plan) isMisplaced(m *controlplane.Machine) bool {
+	return !slices.Contains(p.FailureDomains, m.FailureDomain)
+}
+
+// emptiest is the failure domain with the fewest Machines that are up to date, then with the fewest at all: the outdated
+// ones are going to leave.
+func (p *plan) emptiest() string {
+	return slices.MinFunc(p.FailureDomains, func(a, b string) int {
+		if n := p.in(a, isCurrent) - p.in(b, isCurrent); n != 0 {
+			return n
+		}
+		return p.in(a, anyMachine) - p.in(b, anyMachine)
+	})
+}
+
+// fullest is the failure domain with the most Machines among those with a candidate.
+func (p *plan) fullest() string {
+	if len(p.candidates) == 0 {
+		return ""
+	}
+	return slices.MaxFunc(p.candidates, func(a, b *controlplane.Machine) int {
+		return p.in(a.FailureDomain, anyMachine) - p.in(b.FailureDomain, anyMachine)
+	}).FailureDomain
+}
+
+// in counts the Machines of a failure domain that are so.
+func (p *plan) in(domain string, so func(*controlplane.Machine) bool) int {
+	n := 0
+	for _, m := range p.machines {
+		if m.FailureDomain == domain && so(m) {
+			n++
+		}
+	}
+	return n
+}
+
+func isCurrent(m *controlplane.Machine) bool { return !m.IsOutdated() }
+
+func anyMachine(*controlplane.Machine) bool { return true }
+
+func isMarked(m *controlplane.Machine) bool { return m.DeleteMark }
