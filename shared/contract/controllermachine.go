@@ -66,3 +66,13 @@ func IsHealthyMember(machine *clusterv1.Machine) bool {
 		conditions.IsTrue(machine, K0sControllerHealthyCondition) &&
 		(etcd == nil || conditions.IsTrue(machine, EtcdMemberHealthyCondition))
 }
+
+// HasJoined tells whether the controller has been seen as a part of the control plane: its k0s runs, and it is a voting
+// member of etcd where k0s manages one; or it has a Node, which k0s registers last. A join token is of no use to it any
+// more. It may be unhealthy again since.
+func HasJoined(machine *clusterv1.Machine) bool {
+	etcd := conditions.Get(machine, EtcdMemberHealthyCondition)
+	return machine.Status.NodeRef.IsDefined() ||
+		conditions.IsTrue(machine, K0sControllerHealthyCondition) &&
+			(etcd == nil || conditions.IsTrue(machine, EtcdMemberHealthyCondition))
+}

@@ -27,6 +27,7 @@ func checks() []check {
 		loadBalancingProblems,
 		networkProblems,
 		storageProblems,
+		memberProblems,
 		argumentProblems,
 		serverFlagProblems,
 		sanProblems,

@@ -25,6 +25,10 @@ type Facts struct {
 	ServiceDomain string
 	// Storage is where the cluster's state lives.
 	Storage Storage
+	// EtcdMember is the name of this controller's etcd member, where k0s runs
+	// etcd. It differs between controllers, so it belongs to a single one's
+	// configuration and not to the cluster's.
+	EtcdMember string
 	// APIServerExtraArgs are flags of kube-apiserver, without dashes.
 	APIServerExtraArgs map[string]string
 }

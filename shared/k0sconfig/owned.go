@@ -28,6 +28,7 @@ func ownedValues(facts Facts, ports Ports) []owned {
 		endpointValues(facts, ports),
 		networkValues(facts),
 		storageValues(facts.Storage),
+		memberValues(facts),
 		apiServerValues(facts),
 	)
 }

@@ -16,6 +16,9 @@ const (
 	// DefaultKonnectivityPort is where the konnectivity server waits for agents
 	// unless told otherwise.
 	DefaultKonnectivityPort = 8132
+	// DefaultJoinPort is where k0s's own API waits for controllers that join
+	// unless told otherwise.
+	DefaultJoinPort = 9443
 )
 
 // Ports are those on which k0s listens.

@@ -37,6 +37,10 @@ const (
 	UpdateProber Feature = "UpdateProber"
 	// TraefikLoadBalancing is Traefik as node-local load balancer.
 	TraefikLoadBalancing Feature = "TraefikLoadBalancing"
+	// JoinByEtcdData is that a controller with a join token joins unless its etcd
+	// has data. Older releases join only while the CA of the cluster is missing,
+	// and read the token at every start.
+	JoinByEtcdData Feature = "JoinByEtcdData"
 )
 
 // Since lists, for a feature, the first release of every minor line that has
@@ -48,6 +52,8 @@ func (f Feature) Since() []Version {
 		return []Version{first(31, 13, 0), first(32, 10, 0), first(33, 6, 0), first(34, 0, 0)}
 	case UpdateProber:
 		return []Version{first(32, 10, 0), first(33, 6, 0), first(34, 0, 0)}
+	case JoinByEtcdData:
+		return []Version{first(31, 5, 0), first(32, 1, 0), first(33, 0, 0)}
 	case CertificateLifetimes:
 		return []Version{first(33, 0, 0)}
 	case PrimaryAddressFamily, RawArgs, WindowsImages:

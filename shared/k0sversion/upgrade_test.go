@@ -92,6 +92,10 @@ func TestSupports(t *testing.T) {
 			has:   []string{"v1.32.10", "v1.33.6", "v1.36.3+k0s.2"},
 			lacks: []string{"v1.31.14", "v1.32.8", "v1.33.5"},
 		},
+		k0sversion.JoinByEtcdData: {
+			has:   []string{"v1.31.5", "v1.32.1", "v1.33.0", "v1.36.3+k0s.2"},
+			lacks: []string{"v1.31.4+k0s.9", "v1.32.0+k0s.1"},
+		},
 		k0sversion.RawArgs:                 {has: []string{"v1.34.0"}, lacks: []string{"v1.33.13"}},
 		k0sversion.PrimaryAddressFamily:    {has: []string{"v1.34.0"}, lacks: []string{"v1.33.13"}},
 		k0sversion.WindowsImages:           {has: []string{"v1.34.0"}, lacks: []string{"v1.33.13"}},
@@ -131,6 +135,7 @@ func TestSinceIsOrdered(t *testing.T) {
 		k0sversion.KubeProxyHealthzAddress,
 		k0sversion.WindowsImages,
 		k0sversion.TraefikLoadBalancing,
+		k0sversion.JoinByEtcdData,
 	}
 	for _, feature := range features {
 		since := feature.Since()
