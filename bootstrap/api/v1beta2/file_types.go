@@ -13,7 +13,7 @@ type File struct {
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('/') && !self.endsWith('/')",message="path must be the absolute path of a file"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('//|/[.]{1,2}(/|$)')",message="path must not contain empty, . or .. parts"
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[ -~]*$')",message="path must be made of printable ASCII characters"
-	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/etc/k0smotron/') && !self.startsWith('/var/lib/k0smotron/') && !self.startsWith('/run/cluster-api/') && !(self in ['/etc/k0s/join-token', '/etc/systemd/system/k0smotron-bootstrap.service', '/var/log/k0smotron-bootstrap.log'])",message="path is one of those that k0smotron uses itself: choose another"
+	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/etc/k0smotron/') && !self.startsWith('/var/lib/k0smotron/') && !self.startsWith('/run/cluster-api/') && !self.startsWith('/run/k0smotron/') && !(self in ['/etc/k0s/join-token', '/etc/systemd/system/k0smotron-bootstrap.service', '/var/log/k0smotron-bootstrap.log'])",message="path is one of those that k0smotron uses itself: choose another"
 	Path string `json:"path,omitempty"`
 
 	// content is the text of the file.

@@ -53,7 +53,7 @@ func taintList(taints []bootstrapv1.NodeTaint) string {
 }
 
 // dataDir is the data directory of k0s under the given arguments.
-func dataDir(arguments []bootstrapv1.WorkerArg) string {
+func dataDir[A ~string](arguments []A) string {
 	for _, argument := range arguments {
 		if directory, found := strings.CutPrefix(string(argument), "--data-dir="); found {
 			return directory

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 )
 
 // Unit is the systemd unit that runs the script at every boot.
@@ -42,6 +44,17 @@ func machineFiles() []File {
 	return []File{
 		{Path: scriptPath, Content: script, Permissions: executableMode},
 		{Path: unitDir + "/" + Unit, Content: unit, Permissions: publicMode},
+	}
+}
+
+// machineParameters are those that every machine gets, whatever its role.
+func machineParameters(install bootstrapv1.InstallSpec) []string {
+	return []string{
+		"binary=" + binaryPath(install),
+		"state_dir=" + stateDir,
+		"marker=" + markerPath,
+		"sentinel=" + sentinelPath,
+		"log=" + logPath,
 	}
 }
 
@@ -103,7 +116,7 @@ func directories(files []File) map[string]string {
 			below[directory] = name
 		}
 	}
-	for _, name := range []string{stateDir, markerPath, sentinelPath, logPath} {
+	for _, name := range []string{stateDir, markerPath, sentinelPath, permitPath, logPath} {
 		add(name)
 	}
 	for _, file := range files {

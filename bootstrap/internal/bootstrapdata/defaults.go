@@ -20,13 +20,15 @@ const (
 // labels on the Node; Cluster API removes it.
 const UninitializedTaint = "node.cluster.x-k8s.io/uninitialized:NoSchedule"
 
-// Paths on the machine. The schema of K0sWorkerConfig keeps spec.files away
-// from them.
+// Paths on the machine. The schema of the configs keeps spec.files away from
+// them.
 const (
 	configDir    = "/etc/k0smotron"
 	scriptPath   = configDir + "/bootstrap.sh"
 	unitDir      = "/etc/systemd/system"
 	tokenPath    = "/etc/k0s/join-token" //nolint:gosec // the path of a token, not a token
+	configPath   = "/etc/k0s/k0s.yaml"
+	permitPath   = "/run/k0smotron/first-start"
 	stateDir     = "/var/lib/k0smotron/bootstrap"
 	markerPath   = "/var/lib/k0smotron/bootstrap.done"
 	sentinelPath = "/run/cluster-api/bootstrap-success.complete"

@@ -14,7 +14,16 @@
 //	/etc/k0smotron/parameters               name=value lines
 //	/etc/k0smotron/k0s-arguments            arguments of k0s, one per line
 //	/etc/k0smotron/{pre,post}-k0s/NNN.sh    commands
-//	/etc/k0s/join-token                     the join token, until the node has joined
+//	/etc/k0s/join-token                     the join token, until the machine has joined
+//	/etc/k0s/k0s.yaml                       the configuration of a controller
+//	/var/lib/k0s/pki/                       its certificates, below its data directory
 //	/var/lib/k0smotron/bootstrap/           what is done already
 //	/var/lib/k0smotron/bootstrap.done       the marker: all is done
+//	/run/k0smotron/first-start              the permit of a controller to start without data
+//
+// A controller that starts without data creates a cluster, or joins one as a new
+// member. Both happen once in the life of a machine. What is on its disk cannot
+// tell a first start from one after the disk was lost, so the permit is not on
+// the disk: it ends with the boot, and a drop-in lets the unit of k0s start only
+// with the permit or with data.
 package bootstrapdata

@@ -43,14 +43,18 @@ type machine struct {
 
 // fakeK0s is as strict as k0s where the script relies on it.
 const fakeK0s = `#!/bin/sh
-[ "$1 $2" = "install worker" ] || exit 1
+case "$1 $2" in
+"install worker" | "install controller") unit=$ROOT/etc/systemd/system/k0s$2.service ;;
+"status ") [ -e "$ROOT/run/k0s-is-up" ] && exit 0; exit 1 ;;
+*) exit 1 ;;
+esac
 [ ! -e "$ROOT/refuse-install" ] || exit 1
-if [ -e "$ROOT/etc/systemd/system/k0sworker.service" ] && [ "$3" != --force ]; then
+if [ -e "$unit" ] && [ "$3" != --force ]; then
   echo "Init already exists" >&2
   exit 1
 fi
 for a in "$@"; do printf '%s\n' "$a"; done >"$ROOT/k0s-arguments-seen"
-echo unit >"$ROOT/etc/systemd/system/k0sworker.service"
+echo unit >"$unit"
 echo "k0s installed" >>"$EVENTS"
 `
 
@@ -92,19 +96,27 @@ url=$1
   [ -e "$ROOT/run/k0s-runs" ] || echo "k0s started" >>"$EVENTS"
   [ -e "$ROOT/var/lib/k0s/kubelet.conf" ] || [ -s "$ROOT/etc/k0s/join-token" ] || return 1
   mkdir -p "$ROOT/run" && : >"$ROOT/run/k0s-runs" ;;
-"is-active --quiet k0sworker.service")
+"start k0scontroller.service")
+  [ -e "$ROOT/etc/systemd/system/k0scontroller.service" ] || return 5
+  . "$ROOT/assert"
+  [ -e "$ROOT/run/k0s-runs" ] || echo "k0s started" >>"$EVENTS"
+  mkdir -p "$ROOT/run" && : >"$ROOT/run/k0s-runs" ;;
+"is-active --quiet k0sworker.service" | "is-active --quiet k0scontroller.service")
   [ -e "$ROOT/run/k0s-runs" ] || return 3 ;;
 *) return 1 ;;
 esac
 . "$ROOT/join"`,
 }
 
-// join gives the kubelet its credentials after a while, if k0s runs.
+// join lets k0s do its work after a while, if it runs.
 const join = `read -r left <"$ROOT/join-after"
 if [ -e "$ROOT/run/k0s-runs" ]; then
   echo $((left - 1)) >"$ROOT/join-after"
-  [ "$left" -gt 0 ] || { mkdir -p "$ROOT/var/lib/k0s" && echo credentials >"$ROOT/var/lib/k0s/kubelet.conf"; }
+  [ "$left" -gt 0 ] || . "$ROOT/joined"
 fi`
+
+// joinedWorker gives the kubelet its credentials.
+const joinedWorker = `mkdir -p "$ROOT/var/lib/k0s" && echo credentials >"$ROOT/var/lib/k0s/kubelet.conf"`
 
 // fetch is a server that may fail a few times, leaving half a file.
 const fetch = `read -r failures <"$ROOT/failures"
@@ -118,6 +130,14 @@ cp "$ROOT/served/$(printf '%s' "$url" | sha256sum | cut -c1-64)" "$out"
 
 func newMachine(t *testing.T, shell string, w bootstrapdata.Worker) *machine {
 	t.Helper()
+	m := emptyMachine(t, shell)
+	m.install(t, w)
+	return m
+}
+
+// emptyMachine has booted for the first time, before cloud-init runs.
+func emptyMachine(t *testing.T, shell string) *machine {
+	t.Helper()
 	m := &machine{root: t.TempDir(), shell: shell, arch: runtime.GOARCH, served: map[string]string{
 		"/k0s-v1.36.3%2Bk0s.0-" + runtime.GOARCH: fakeK0s,
 		officialBinary(runtime.GOARCH):           fakeK0s,
@@ -128,20 +148,24 @@ func newMachine(t *testing.T, shell string, w bootstrapdata.Worker) *machine {
 		m.put(t, "fakes/"+program, text, 0o600)
 	}
 	for file, text := range map[string]string{
-		"fetch": fetch, "join": join, "failures": "0", "join-after": "0", "patience": "1000", "events": "", "calls": "",
+		"fetch": fetch, "join": join, "joined": joinedWorker, "assert": assertions, "failures": "0", "join-after": "0", "patience": "1000", "events": "", "calls": "",
 	} {
 		m.write(t, file, text+"\n")
 	}
 	require.NoError(t, os.MkdirAll(m.path("/var/log"), 0o700))
-	m.install(t, w)
 	return m
 }
 
-// install does what cloud-init does, with every path below the root of the machine.
 func (m *machine) install(t *testing.T, w bootstrapdata.Worker) {
 	t.Helper()
 	data, err := bootstrapdata.BuildWorker(w)
 	require.NoError(t, err)
+	m.writeFiles(t, data)
+}
+
+// writeFiles does what cloud-init does, with every path below the root of the machine.
+func (m *machine) writeFiles(t *testing.T, data bootstrapdata.Data) {
+	t.Helper()
 	for _, file := range data.Files {
 		content := string(file.Content)
 		if strings.HasSuffix(file.Path, "/parameters") {
@@ -170,14 +194,20 @@ func (m *machine) boot(t *testing.T) error {
 		m.put(t, "served/"+checksum(url), content, 0o600)
 	}
 	m.write(t, "count", "0\n")
+	return m.run(t, m.path("/etc/k0smotron/bootstrap.sh"))
+}
 
+// run lets the machine's shell run a script.
+func (m *machine) run(t *testing.T, script ...string) error {
+	t.Helper()
+	bin := m.path("/fake-bin")
 	shell, err := exec.LookPath(m.shell)
 	require.NoError(t, err)
 	command := []string{shell}
 	if m.shell == "busybox" {
 		command = append(command, "sh")
 	}
-	cmd := exec.CommandContext(t.Context(), shell, append(command[1:], m.path("/etc/k0smotron/bootstrap.sh"))...)
+	cmd := exec.CommandContext(t.Context(), shell, append(command[1:], script...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Env = []string{
 		"PATH=" + bin, "REAL_PATH=" + os.Getenv("PATH"), "ROOT=" + m.root, "EVENTS=" + m.path("/events"),

@@ -32,7 +32,7 @@ type Worker struct {
 // BuildWorker says what makes the machine a worker. Errors name the field of
 // the config that has to change.
 func BuildWorker(w Worker) (Data, error) {
-	parameters, err := lineFile("parameters", parameterLines(w))
+	parameters, err := lineFile("parameters", workerParameters(w))
 	if err != nil {
 		return Data{}, err
 	}
@@ -54,19 +54,15 @@ func BuildWorker(w Worker) (Data, error) {
 	return Data{Files: files, Unit: Unit}, checkPaths(files)
 }
 
-// parameterLines are what the script has to know, one name=value per line.
-func parameterLines(w Worker) []string {
+// workerParameters are what the script has to know, one name=value per line.
+func workerParameters(w Worker) []string {
 	return slices.Concat(
 		[]string{
-			"binary=" + binaryPath(w.Spec.InstallSpec),
 			"unit=" + workerUnit,
 			"joined_file=" + dataDir(w.Spec.Args) + "/kubelet.conf",
 			"token_file=" + tokenPath,
-			"state_dir=" + stateDir,
-			"marker=" + markerPath,
-			"sentinel=" + sentinelPath,
-			"log=" + logPath,
 		},
+		machineParameters(w.Spec.InstallSpec),
 		downloadParameters(w.Spec.InstallSpec, w.Version),
 	)
 }

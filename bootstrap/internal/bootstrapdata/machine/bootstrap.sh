@@ -14,13 +14,14 @@
 #   parameters     one name=value per line
 #   k0s-arguments  the arguments of k0s, one per line
 #   pre-k0s/*.sh   commands before k0s is installed, in order
-#   post-k0s/*.sh  commands after the node has joined, in order
+#   post-k0s/*.sh  commands after the machine has joined, in order
 
 set -eu
 umask 022
 
 here=${0%/*}
-binary='' unit='' joined_file='' token_file='' state_dir='' marker='' sentinel='' log=''
+binary='' unit='' joined_file='' ask_k0s='' token_file='' state_dir='' marker='' sentinel='' log=''
+permit='' pki_dir=''
 download_url='' checksums_url='' checksums_name='' sha256='' sha256_listed=''
 
 say() {
@@ -49,6 +50,9 @@ read_parameters() {
     binary) binary=$value ;;
     unit) unit=$value ;;
     joined_file) joined_file=$value ;;
+    ask_k0s) ask_k0s=$value ;;
+    permit) permit=$value ;;
+    pki_dir) pki_dir=$value ;;
     token_file) token_file=$value ;;
     state_dir) state_dir=$value ;;
     marker) marker=$value ;;
@@ -157,8 +161,18 @@ fetch_k0s() {
   mv -f "$binary.new" "$binary"
 }
 
+# protect_pki gives the directories of the certificates the modes that k0s gives
+# them. They were made before any command ran: a disk that a command has mounted
+# over them hides them, and then k0s would make certificates of its own.
+protect_pki() {
+  [ -d "$pki_dir" ] || fail "$pki_dir is gone: mount disks at directories below it, not above"
+  chmod 0751 "$pki_dir"
+  [ ! -d "$pki_dir/etcd" ] || chmod 0711 "$pki_dir/etcd"
+}
+
 install_k0s() {
   [ -x "$binary" ] || fail "$binary does not exist or is not executable"
+  [ -z "$pki_dir" ] || protect_pki
   set --
   while IFS= read -r argument; do
     set -- "$@" "$argument"
@@ -166,16 +180,40 @@ install_k0s() {
   "$binary" "$@"
 }
 
-# wait_until_joined returns when the kubelet holds its own credentials and k0s
-# runs. k0s retries by itself for as long as it takes.
-wait_until_joined() {
+# start_k0s starts it. A controller without data creates a cluster or joins one,
+# and may do so in one boot only: the permit does not outlive it, and the unit
+# of k0s starts with the permit or with data. After a boot that ended between
+# the two nobody knows how far k0s had come; another machine has to take over.
+start_k0s() {
+  if [ -n "$permit" ] && [ ! -e "$state_dir/first-start" ]; then
+    mkdir -p "${permit%/*}"
+    : >"$permit"
+    remember "$state_dir/first-start"
+  fi
+  if [ -n "$permit" ] && [ ! -e "$permit" ] && [ ! -s "$joined_file" ]; then
+    fail "k0s was started before, but $joined_file does not exist: delete the Machine, this one is not resumed"
+  fi
   systemctl start "$unit"
-  say "waiting until the node has joined"
-  until [ -s "$joined_file" ] && systemctl is-active --quiet "$unit"; do
+}
+
+# has_joined tells whether what k0s leaves behind is there, k0s runs, and, where
+# it is asked, it says itself that it has come up.
+has_joined() {
+  [ -z "$joined_file" ] || [ -s "$joined_file" ] || return 1
+  systemctl is-active --quiet "$unit" || return 1
+  [ -z "$ask_k0s" ] || "$binary" status >/dev/null 2>&1
+}
+
+# wait_until_joined returns when the machine is part of the cluster. k0s retries
+# by itself for as long as it takes.
+wait_until_joined() {
+  start_k0s
+  say "waiting until the machine has joined"
+  until has_joined; do
     sleep 2
   done
-  # k0s does not read the token again once the kubelet has credentials.
-  rm -f "$token_file"
+  # k0s does not read the token again once it has what it asked for with it.
+  [ -z "$token_file" ] || rm -f "$token_file"
 }
 
 bootstrap() {
