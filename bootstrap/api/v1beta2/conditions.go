@@ -11,10 +11,12 @@ const (
 	// Secret, or what is missing for that.
 	DataSecretAvailableCondition = "DataSecretAvailable"
 	// CertificatesAvailableCondition tells whether the certificate authority is
-	// known by which the node recognises its control plane.
+	// known by which the node recognises its control plane. For controllers it is
+	// about all certificates of the cluster.
 	CertificatesAvailableCondition = "CertificatesAvailable"
 	// ControlPlaneJoinableCondition tells whether there is a control plane the
-	// node can join, and a valid join token for it while it has not.
+	// node can join, and a valid join token for it while it has not. For the
+	// first controller it tells whether the machine may create the control plane.
 	ControlPlaneJoinableCondition = "ControlPlaneJoinable"
 	// PausedCondition tells whether the object is paused.
 	PausedCondition = "Paused"
@@ -31,6 +33,20 @@ const (
 	JoinableReason = "Joinable"
 	// JoinedReason says that the node has joined and its token is revoked.
 	JoinedReason = "Joined"
+	// CreatesClusterReason says that this machine, and no other, creates the
+	// control plane.
+	CreatesClusterReason = "CreatesCluster"
+	// InitLockTakenReason says that another machine creates the control plane.
+	InitLockTakenReason = "InitLockTaken"
+	// AlreadyInitializedReason says that the control plane exists, so that nobody
+	// may create it any more.
+	AlreadyInitializedReason = "AlreadyInitialized"
+	// WaitingForMemberReason says that there is no controller that is known to be
+	// healthy, through which another one could join.
+	WaitingForMemberReason = "WaitingForHealthyController"
+	// CertificatesInvalidReason says that k0s would not start with a certificate
+	// that somebody has supplied.
+	CertificatesInvalidReason = "CertificatesInvalid"
 	// UnsupportedOwnerReason says that the owner is of a kind that cannot be
 	// served.
 	UnsupportedOwnerReason = "UnsupportedOwner"

@@ -15,6 +15,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
+	"github.com/k0smotron/k0smotron/bootstrap/internal/controller/controllerconfig"
+	"github.com/k0smotron/k0smotron/bootstrap/internal/controller/machineconfig"
 	"github.com/k0smotron/k0smotron/bootstrap/internal/controller/nodeidentity"
 	"github.com/k0smotron/k0smotron/bootstrap/internal/controller/workerconfig"
 	"github.com/k0smotron/k0smotron/shared/apply"
@@ -28,8 +30,9 @@ const ProviderName = "k0smotron-bootstrap"
 
 // Kinds with a flag for their concurrency.
 const (
-	kindWorkerConfig = "k0sworkerconfig"
-	kindMachine      = "machine"
+	kindWorkerConfig     = "k0sworkerconfig"
+	kindControllerConfig = "k0scontrollerconfig"
+	kindMachine          = "machine"
 )
 
 // shortestTTL leaves a machine time to boot between two extensions.
@@ -57,7 +60,10 @@ func Main(ctx context.Context, args []string) error {
 }
 
 func newOptions() *Options {
-	return &Options{Manager: manager.NewOptions(kindWorkerConfig, kindMachine), TokenTTL: jointoken.DefaultTTL}
+	return &Options{
+		Manager:  manager.NewOptions(kindWorkerConfig, kindControllerConfig, kindMachine),
+		TokenTTL: jointoken.DefaultTTL,
+	}
 }
 
 func (o *Options) addFlags(flags *pflag.FlagSet) {
@@ -103,16 +109,19 @@ func (o *Options) setup(ctx context.Context, mgr ctrl.Manager) error {
 	identity := &nodeidentity.Reconciler{
 		Client: mgr.GetClient(), Workload: clusters, FieldOwner: ProviderName, WatchFilter: o.Manager.WatchFilter,
 	}
+	steps := o.steps(mgr, clusters)
+	workers, controllers := &workerconfig.Reconciler{Steps: steps}, &controllerconfig.Reconciler{Steps: steps}
 	return errors.Join(
-		o.workerConfigs(mgr, clusters).SetupWithManager(ctx, mgr, connections, o.Manager.Concurrency(kindWorkerConfig)),
+		workers.SetupWithManager(ctx, mgr, connections, o.Manager.Concurrency(kindWorkerConfig)),
+		controllers.SetupWithManager(ctx, mgr, connections, o.Manager.Concurrency(kindControllerConfig)),
 		identity.SetupWithManager(mgr, connections, o.Manager.Concurrency(kindMachine)),
 	)
 }
 
-func (o *Options) workerConfigs(mgr ctrl.Manager, clusters workload.Clusters) *workerconfig.Reconciler {
+func (o *Options) steps(mgr ctrl.Manager, clusters workload.Clusters) machineconfig.Steps {
 	realClock := clock.RealClock{}
 	applier := apply.New(mgr.GetClient(), ProviderName)
-	return &workerconfig.Reconciler{
+	return machineconfig.Steps{
 		Client:      mgr.GetClient(),
 		Live:        mgr.GetAPIReader(),
 		Applier:     applier,

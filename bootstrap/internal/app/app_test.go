@@ -29,7 +29,6 @@ import (
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/shared/conditions"
 	"github.com/k0smotron/k0smotron/shared/contract"
-	"github.com/k0smotron/k0smotron/shared/jointoken"
 	"github.com/k0smotron/k0smotron/shared/manager"
 	"github.com/k0smotron/k0smotron/shared/pki"
 	"github.com/k0smotron/k0smotron/shared/testenv"
@@ -62,7 +61,8 @@ func TestFlags(t *testing.T) {
 	options.addFlags(flags)
 	for _, name := range []string{
 		"leader-elect", "diagnostics-address", "insecure-diagnostics", "health-addr", "watch-filter", "namespace",
-		"kube-api-qps", "kube-api-burst", "sync-period", "k0sworkerconfig-concurrency", "machine-concurrency",
+		"kube-api-qps", "kube-api-burst", "sync-period", "k0sworkerconfig-concurrency", "k0scontrollerconfig-concurrency",
+		"machine-concurrency",
 		"bootstrap-token-ttl",
 	} {
 		assert.NotNil(t, flags.Lookup(name), name)
@@ -122,7 +122,7 @@ func followEvents(t *testing.T) {
 	env.Create(t, kubeconfig(t, w.namespace))
 	w.becomes(bootstrapv1.ReadyCondition, bootstrapv1.ReadyReason)
 	w.fitsTheContract(machine)
-	token := w.token()
+	token := w.tokenOf("worker")
 	w.exists(token)
 
 	w.update(machine, func() { machine.Spec.ProviderID = "test://worker" })
@@ -229,16 +229,6 @@ func (w *world) create(object client.Object) {
 func (w *world) exists(object client.Object) {
 	w.Helper()
 	require.NoError(w.T, env.Client.Get(w.Context(), client.ObjectKeyFromObject(object), object))
-}
-
-// token is the bootstrap token of the recorded id.
-func (w *world) token() *corev1.Secret {
-	w.Helper()
-	record := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: jointoken.RecordName("worker")}}
-	w.exists(record)
-	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
-		Namespace: jointoken.Namespace, Name: "bootstrap-token-" + string(record.Data["token-id"]),
-	}}
 }
 
 func (w *world) update(object client.Object, change func()) {

@@ -106,6 +106,10 @@ func TestReconcile(t *testing.T) {
 			machine: machine(func(m *clusterv1.Machine) { m.Spec.ProviderID = "" }),
 			nodes:   []client.Object{node("n1", name, "")}, want: map[string]string{"n1": ""},
 		},
+		"AControllerThatIsANode": {
+			machine: machine(testenv.BootstrappedBy("K0sControllerConfig", name)),
+			nodes:   []client.Object{node("n1", name, "")}, want: map[string]string{"n1": id}, watches: true,
+		},
 		"OtherBootstrapProvider": {
 			machine: machine(testenv.BootstrappedBy("KubeadmConfig", name)),
 			nodes:   []client.Object{node("n1", name, "")}, want: map[string]string{"n1": ""},

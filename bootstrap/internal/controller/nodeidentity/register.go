@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/k0smotron/k0smotron/bootstrap/internal/controller/machineconfig"
 	"github.com/k0smotron/k0smotron/shared/contract"
 )
 
@@ -30,21 +31,12 @@ type nodeWatcher interface {
 	Watch(src source.TypedSource[ctrl.Request]) error
 }
 
-// Connections tells when workload clusters are connected.
-type Connections interface {
-	// GetClusterSource returns a source of events about connections.
-	GetClusterSource(
-		controllerName string, mapFunc func(ctx context.Context, cluster client.Object) []ctrl.Request,
-		opts ...clustercache.GetClusterSourceOption,
-	) source.Source
-}
-
 // +kubebuilder:rbac:groups=cluster.x-k8s.io,resources=clusters;machines,verbs=get;list;watch
 
 // SetupWithManager starts the controller. Besides Machines it watches Clusters (pause), the connections to workload
 // clusters, and the Nodes in them.
 func (r *Reconciler) SetupWithManager(
-	mgr ctrl.Manager, connections Connections, options controller.Options,
+	mgr ctrl.Manager, connections machineconfig.Connections, options controller.Options,
 ) error {
 	started, err := ctrl.NewControllerManagedBy(mgr).
 		Named(name).

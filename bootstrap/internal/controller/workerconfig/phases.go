@@ -9,72 +9,26 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"strings"
 
-	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/bootstrap/internal/bootstrapdata"
-	"github.com/k0smotron/k0smotron/bootstrap/internal/filesource"
+	"github.com/k0smotron/k0smotron/bootstrap/internal/controller/machineconfig"
 	"github.com/k0smotron/k0smotron/shared/contract"
+	"github.com/k0smotron/k0smotron/shared/jointoken"
 	"github.com/k0smotron/k0smotron/shared/phase"
 )
 
-func (r *Reconciler) machineOwnsConfig(ctx context.Context, s *scope) (phase.Outcome, error) {
-	for _, owner := range s.config.OwnerReferences {
-		if owner.Kind == "MachinePool" {
-			return phase.Wait(bootstrapv1.UnsupportedOwnerReason, fmt.Sprintf(
-				"MachinePool %s owns this config, but only Machines can be served: use a MachineDeployment",
-				owner.Name), 0), nil
-		}
-	}
-	machine, err := contract.OwnerMachine(ctx, r.Client, s.config)
-	s.machine = machine
-	return phase.Continue(), err
-}
-
-func (r *Reconciler) clusterExists(ctx context.Context, s *scope) (phase.Outcome, error) {
-	cluster, err := contract.GetCluster(ctx, r.Client, s.clusterKey())
-	s.cluster = cluster
-	return phase.Continue(), err
-}
-
-func (*Reconciler) notPaused(_ context.Context, s *scope) (phase.Outcome, error) {
-	return contract.CheckPaused(s.cluster, s.config), nil
-}
-
 // notJoined ends the pass for a machine that has a Node: it needs neither token nor bootstrap data any more.
 func (r *Reconciler) notJoined(ctx context.Context, s *scope) (phase.Outcome, error) {
-	if !s.machine.Status.NodeRef.IsDefined() {
+	if !s.Machine.Status.NodeRef.IsDefined() {
 		return phase.Continue(), nil
 	}
-	s.joined = true
-	return phase.Done(), r.revokeToken(ctx, s)
-}
-
-// machineNotDeleted ends the pass for a machine that will never join.
-func (r *Reconciler) machineNotDeleted(ctx context.Context, s *scope) (phase.Outcome, error) {
-	if s.machine.DeletionTimestamp.IsZero() {
-		return phase.Continue(), nil
-	}
-	return phase.Done(), r.revokeToken(ctx, s)
-}
-
-func (*Reconciler) infrastructureProvisioned(_ context.Context, s *scope) (phase.Outcome, error) {
-	if contract.InfrastructureProvisioned(s.cluster) {
-		return phase.Continue(), nil
-	}
-	return phase.Wait(contract.WaitingForInfrastructure,
-		"waiting for the infrastructure of Cluster "+s.cluster.Name+" to be provisioned", 0), nil
-}
-
-func (*Reconciler) controlPlaneInitialized(_ context.Context, s *scope) (phase.Outcome, error) {
-	if contract.ControlPlaneInitialized(s.cluster) {
-		return phase.Continue(), nil
-	}
-	return phase.Wait(contract.WaitingForControlPlane,
-		"waiting for the control plane of Cluster "+s.cluster.Name+" to be initialized", 0), nil
+	s.Joined = true
+	return phase.Done(), r.RevokeToken(ctx, &s.Scope)
 }
 
 func (r *Reconciler) joinInfoKnown(ctx context.Context, s *scope) (phase.Outcome, error) {
-	join, err := contract.GetJoinInfo(ctx, r.Client, s.cluster)
+	join, err := contract.GetJoinInfo(ctx, r.Client, s.Cluster)
 	if err != nil {
 		return phase.Continue(), err
 	}
@@ -94,27 +48,38 @@ func checkCA(bundle []byte) error {
 	return nil
 }
 
-func (*Reconciler) versionKnown(_ context.Context, s *scope) (phase.Outcome, error) {
-	if s.dataSecret != nil {
-		return phase.Continue(), nil
-	}
-	version, err := bootstrapdata.ResolveVersion(
-		s.config.Spec.Version, s.machine.Spec.Version, s.config.Spec.InstallSpec)
-	if err != nil {
-		return phase.Wait(bootstrapv1.VersionInvalidReason, err.Error(), 0), nil
-	}
-	s.version = version
-	return phase.Continue(), nil
-}
-
+// filesResolved also finds out before there is a token whether bootstrap data can be made at all.
 func (r *Reconciler) filesResolved(ctx context.Context, s *scope) (phase.Outcome, error) {
-	if s.dataSecret != nil {
+	if s.DataSecret != nil {
 		return phase.Continue(), nil
 	}
-	files, err := filesource.Resolve(ctx, r.Live, s.config.Namespace, s.config.Spec.Files)
-	if err != nil {
+	if err := r.ResolveFiles(ctx, &s.Scope); err != nil {
 		return phase.Continue(), err
 	}
-	s.files = files
-	return phase.Continue(), checkUserData(s)
+	_, err := buildUserData(s, strings.Repeat("x", machineconfig.LongestToken))
+	return phase.Continue(), err
+}
+
+func (r *Reconciler) dataSecretExists(ctx context.Context, s *scope) (phase.Outcome, error) {
+	return r.DataSecretExists(ctx, &s.Scope, func() ([]byte, error) {
+		joinToken, err := jointoken.Join{
+			Role: jointoken.Worker, URL: s.join.WorkerURL, CA: s.join.CA, Token: s.Token.Token,
+		}.Encode()
+		if err != nil {
+			return nil, fmt.Errorf("encoding join token: %w", err)
+		}
+		return buildUserData(s, joinToken)
+	})
+}
+
+// buildUserData renders the bootstrap data of the machine.
+func buildUserData(s *scope, joinToken string) ([]byte, error) {
+	return machineconfig.UserData(bootstrapdata.BuildWorker(bootstrapdata.Worker{
+		MachineName: s.Machine.Name,
+		Version:     s.Version,
+		Spec:        s.config.Spec,
+		Files:       s.Files,
+		Join:        s.join,
+		JoinToken:   joinToken,
+	}))
 }

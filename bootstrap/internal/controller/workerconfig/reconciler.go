@@ -15,34 +15,18 @@ package workerconfig
 import (
 	"context"
 
-	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
-	"github.com/k0smotron/k0smotron/shared/apply"
+	"github.com/k0smotron/k0smotron/bootstrap/internal/controller/machineconfig"
 	"github.com/k0smotron/k0smotron/shared/contract"
-	"github.com/k0smotron/k0smotron/shared/jointoken"
 	"github.com/k0smotron/k0smotron/shared/phase"
-	"github.com/k0smotron/k0smotron/shared/workload"
 )
 
 // Reconciler serves K0sWorkerConfigs.
 type Reconciler struct {
-	// Client reads the management cluster from a cache.
-	Client client.Reader
-	// Live reads it without a cache, in passes that are about to create something.
-	Live client.Reader
-	// Applier writes to the management cluster.
-	Applier *apply.Applier
-	// Workload gives access to workload clusters.
-	Workload workload.Clusters
-	// Tokens keeps the join tokens.
-	Tokens jointoken.Store
-	// Clock tells the time.
-	Clock clock.PassiveClock
-	// WatchFilter limits the controller to configs with this value of the label cluster.x-k8s.io/watch-filter.
-	WatchFilter string
+	machineconfig.Steps
 }
 
 // Reconcile serves one config:
@@ -78,8 +62,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		// The Secrets go with the config. The token in the workload cluster expires within minutes.
 		return ctrl.Result{}, nil
 	}
-	s := &scope{config: config}
-	return phase.Reconcile(ctx, r.Applier, config, s, phase.Flow[scope]{Phases: r.phases(), Report: report})
+	return phase.Reconcile(ctx, r.Applier, config, newScope(config), phase.Flow[scope]{Phases: r.phases(), Report: report})
 }
 
 func (r *Reconciler) phases() []phase.Phase[scope] {
@@ -89,24 +72,27 @@ func (r *Reconciler) phases() []phase.Phase[scope] {
 		joinable     = bootstrapv1.ControlPlaneJoinableCondition
 	)
 	return []phase.Phase[scope]{
-		{Name: "dataSecretLookedUp", Condition: data, Run: r.dataSecretLookedUp},
-		{Name: "machineOwnsConfig", Condition: data, Run: r.machineOwnsConfig},
-		{Name: "clusterExists", Condition: data, Run: r.clusterExists},
-		{Name: "notPaused", Run: r.notPaused},
-		{Name: "dataSecretOwned", Condition: data, Run: r.dataSecretOwned},
+		{Name: "dataSecretLookedUp", Condition: data, Run: shared(r.DataSecretLookedUp)},
+		{Name: "machineOwnsConfig", Condition: data, Run: shared(r.MachineOwnsConfig)},
+		{Name: "clusterExists", Condition: data, Run: shared(r.ClusterExists)},
+		{Name: "notPaused", Run: shared(r.NotPaused)},
+		{Name: "dataSecretOwned", Condition: data, Run: shared(r.DataSecretOwned)},
 		{Name: "notJoined", Run: r.notJoined},
-		{Name: "machineNotDeleted", Run: r.machineNotDeleted},
-		{Name: "infrastructureProvisioned", Condition: data, Run: r.infrastructureProvisioned},
-		{Name: "controlPlaneInitialized", Condition: joinable, Run: r.controlPlaneInitialized},
+		{Name: "machineNotDeleted", Run: shared(r.MachineNotDeleted)},
+		{Name: "infrastructureProvisioned", Condition: data, Run: shared(r.InfrastructureProvisioned)},
+		{Name: "controlPlaneInitialized", Condition: joinable, Run: shared(r.ControlPlaneInitialized)},
 		{
 			Name: "joinInfoKnown", Condition: certificates, TrueReason: bootstrapv1.AvailableReason,
 			Run: r.joinInfoKnown,
 		},
-		{Name: "versionKnown", Condition: data, Run: r.versionKnown},
+		{Name: "versionKnown", Condition: data, Run: shared(r.VersionKnown)},
 		{Name: "filesResolved", Condition: data, Run: r.filesResolved},
-		{Name: "tokenRecorded", Condition: joinable, Run: r.tokenRecorded},
-		{Name: "tokenValid", Condition: joinable, TrueReason: bootstrapv1.JoinableReason, Run: r.tokenValid},
+		{Name: "tokenRecorded", Condition: joinable, Run: shared(r.TokenRecorded)},
+		{
+			Name: "tokenValid", Condition: joinable, TrueReason: bootstrapv1.JoinableReason,
+			Run: shared(r.TokenValid),
+		},
 		{Name: "dataSecretExists", Condition: data, Run: r.dataSecretExists},
-		{Name: "tokenKeptValid", Run: r.tokenKeptValid},
+		{Name: "tokenKeptValid", Run: shared(r.TokenKeptValid)},
 	}
 }

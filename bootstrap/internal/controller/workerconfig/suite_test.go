@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
+	"github.com/k0smotron/k0smotron/bootstrap/internal/controller/machineconfig"
 	"github.com/k0smotron/k0smotron/bootstrap/internal/controller/workerconfig"
 	"github.com/k0smotron/k0smotron/shared/apply"
 	"github.com/k0smotron/k0smotron/shared/contract"
@@ -90,12 +91,12 @@ func newReconciler(
 	c client.Client, live client.Reader, workloads workload.Clusters, clock *clocktesting.FakeClock,
 ) *workerconfig.Reconciler {
 	applier := apply.New(c, fieldOwner)
-	return &workerconfig.Reconciler{
+	return &workerconfig.Reconciler{Steps: machineconfig.Steps{
 		Client: c, Live: live, Applier: applier, Workload: workloads, Clock: clock,
 		Tokens: jointoken.Store{
 			Reader: c, Live: live, Management: applier, FieldOwner: fieldOwner, Clock: clock, Random: rand.Reader,
 		},
-	}
+	}}
 }
 
 // ready makes all that a worker needs, its config being changed by overrides.

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package workerconfig
+package machineconfig
 
 import (
 	"fmt"
 	"maps"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,33 +26,16 @@ const (
 // maxUserData is what fits into a Secret beside the rest of it.
 const maxUserData = corev1.MaxSecretSize - 1024
 
-// longestToken is more than any encoded join token has.
-const longestToken = 4096
-
-// buildUserData renders the bootstrap data of the machine.
-func buildUserData(s *scope, joinToken string) ([]byte, error) {
-	data, err := bootstrapdata.BuildWorker(bootstrapdata.Worker{
-		MachineName: s.machine.Name,
-		Version:     s.version,
-		Spec:        s.config.Spec,
-		Files:       s.files,
-		Join:        s.join,
-		JoinToken:   joinToken,
-	})
-	if err != nil {
-		return nil, phase.Waiting(bootstrapv1.SpecInvalidReason, err.Error(), 0)
+// UserData encodes bootstrap data for the machine, or says why there is none: problem is what is wrong with the spec.
+func UserData(data bootstrapdata.Data, problem error) ([]byte, error) {
+	if problem != nil {
+		return nil, phase.Waiting(bootstrapv1.SpecInvalidReason, problem.Error(), 0)
 	}
 	userData, err := cloudinit.Encode(data)
 	if err != nil {
 		return nil, fmt.Errorf("encoding user data: %w", err)
 	}
 	return userData, checkSize(userData, data.Files)
-}
-
-// checkUserData finds out before there is a token whether bootstrap data can be made at all.
-func checkUserData(s *scope) error {
-	_, err := buildUserData(s, strings.Repeat("x", longestToken))
-	return err
 }
 
 // checkSize refuses what no Secret can hold. Many clouds accept less; that is theirs to say.
@@ -75,18 +57,18 @@ func checkSize(userData []byte, files []bootstrapdata.File) error {
 
 // buildSecret is the Secret by which the infrastructure provider gets the bootstrap data. It has the config's name, so
 // that a pass that was cut off cannot leave a second one.
-func buildSecret(config *bootstrapv1.K0sWorkerConfig, cluster string, userData []byte) *corev1.Secret {
+func buildSecret(s *Scope, userData []byte) *corev1.Secret {
 	labels, annotations := map[string]string{}, map[string]string{}
-	for key, value := range config.Spec.SecretMetadata.Labels {
+	for key, value := range s.Install.SecretMetadata.Labels {
 		labels[key] = string(value)
 	}
-	for key, value := range config.Spec.SecretMetadata.Annotations {
+	for key, value := range s.Install.SecretMetadata.Annotations {
 		annotations[key] = string(value)
 	}
-	maps.Copy(labels, contract.ClusterLabels(cluster))
+	maps.Copy(labels, contract.ClusterLabels(s.Cluster.Name))
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: config.Namespace, Name: config.Name, Labels: labels, Annotations: annotations,
+			Namespace: s.Config.GetNamespace(), Name: s.Config.GetName(), Labels: labels, Annotations: annotations,
 		},
 		Type: clusterv1.ClusterSecretType,
 		Data: map[string][]byte{valueKey: userData, formatKey: []byte(cloudinit.Format)},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package workerconfig
+package machineconfig
 
 import (
 	"testing"
@@ -22,7 +22,8 @@ func TestSecretGolden(t *testing.T) {
 			Annotations: map[string]bootstrapv1.AnnotationValue{"note": "hello"},
 		}}},
 	}
-	secret := buildSecret(config, "tiger", []byte("#cloud-config\n"))
+	scope := &Scope{Config: config, Install: &config.Spec.InstallSpec, Cluster: testenv.Cluster("default")}
+	secret := buildSecret(scope, []byte("#cloud-config\n"))
 	testenv.GoldenObjects(t, testenv.MustScheme(), "testdata/secret.yaml", secret)
 	assert.NotContains(t, config.Spec.SecretMetadata.Labels, "cluster.x-k8s.io/cluster-name", "the spec is not touched")
 }
