@@ -35,8 +35,8 @@ func NeedsK0s(t *testing.T) {
 // Controllers are the Machines of the control plane, by name.
 func (c Cluster) Controllers(t *testing.T) []unstructured.Unstructured {
 	t.Helper()
-	return slices.DeleteFunc(c.List(t, "Machine"), func(machine unstructured.Unstructured) bool {
-		_, controls := machine.GetLabels()[clusterv1.MachineControlPlaneLabel]
+	return slices.DeleteFunc(c.List(t, "Machine"), func(candidate unstructured.Unstructured) bool {
+		_, controls := candidate.GetLabels()[clusterv1.MachineControlPlaneLabel]
 		return !controls
 	})
 }
