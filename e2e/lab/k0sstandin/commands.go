@@ -30,8 +30,8 @@ func controllerCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if options.joins() {
-				return errors.New("the stand-in runs the first controller of a cluster only, it does not join one")
+			if err := options.check(cfg); err != nil {
+				return err
 			}
 			release, err := claimNode(options.dataDir)
 			if err != nil {

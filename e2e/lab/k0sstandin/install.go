@@ -29,7 +29,12 @@ func installCommand() *cobra.Command {
 	for _, role := range []string{"controller", "worker"} {
 		command := &cobra.Command{
 			Use: role, Args: cobra.NoArgs,
-			RunE: func(cmd *cobra.Command, _ []string) error { return installRole(cmd, role, controller.config) },
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				if role == "worker" {
+					return installRole(cmd, role)
+				}
+				return installController(cmd, controller)
+			},
 		}
 		flags := command.Flags()
 		flags.Bool("force", false, "replace an installed service")
@@ -45,14 +50,21 @@ func installCommand() *cobra.Command {
 	return install
 }
 
-func installRole(cmd *cobra.Command, role, config string) error {
+// installController says now what the service would say later, where few look.
+func installController(cmd *cobra.Command, options controllerOptions) error {
+	cfg, err := loadConfig(options.config)
+	if err != nil {
+		return err
+	}
+	if err := options.check(cfg); err != nil {
+		return err
+	}
+	return installRole(cmd, "controller")
+}
+
+func installRole(cmd *cobra.Command, role string) error {
 	if os.Geteuid() != 0 {
 		return errors.New("this command must be run as root")
-	}
-	if role == "controller" {
-		if _, err := loadConfig(config); err != nil {
-			return err
-		}
 	}
 	args, err := unitArgs(cmd.Flags())
 	if err != nil {

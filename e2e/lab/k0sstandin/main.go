@@ -11,7 +11,7 @@
 // `k0s version` prints the release it stands in for and nothing else, because programs compare that. Every command says
 // on standard error that it is the stand-in, and the status socket has StandIn: true.
 //
-// What it leaves out: joining as a controller, autopilot, Helm charts, node-local and control plane load balancing,
+// What it leaves out: joining as a controller, a kubelet on a controller, autopilot's updates, Helm charts, node-local and control plane load balancing,
 // kube-router, Calico and metrics-server. The lab's test data switches off what would miss them.
 package main
 

@@ -45,6 +45,7 @@ func (c *Controller) lead(ctx, programs context.Context) error {
 	if c.writesEndpoints() {
 		group.Go(every(ctx, 10*time.Second, c.whenLeader(isLeader, c.writeEndpoints)))
 	}
+	group.Go(func() error { return c.tellMembership(ctx, hostname, isLeader) })
 	group.Go(func() error { return c.followConfig(ctx, programs, isLeader) })
 	return group.Wait()
 }
