@@ -60,7 +60,7 @@ type clusterScope struct {
 //  3. report: one patch, also after an error
 func (r *ClusterReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	s, err := r.gather(ctx, request)
-	if err != nil || s == nil {
+	if err != nil || s == nil || s.isPaused() {
 		return ctrl.Result{}, err
 	}
 	patcher, err := patch.NewHelper(s.labCluster, r.Client)
@@ -74,7 +74,7 @@ func (r *ClusterReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 	return result, join(err, patcher.Patch(ctx, s.labCluster))
 }
 
-// gather returns nil if there is nothing to do.
+// gather returns nil if there is no such LabCluster.
 func (r *ClusterReconciler) gather(ctx context.Context, request ctrl.Request) (*clusterScope, error) {
 	s := &clusterScope{labCluster: &infrav1.LabCluster{}}
 	if err := r.Client.Get(ctx, request.NamespacedName, s.labCluster); err != nil {
@@ -85,10 +85,11 @@ func (r *ClusterReconciler) gather(ctx context.Context, request ctrl.Request) (*
 	if client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("getting the Cluster: %w", err)
 	}
-	if s.cluster != nil && annotations.IsPaused(s.cluster, s.labCluster) {
-		return nil, nil //nolint:nilnil // nothing to do is no failure
-	}
 	return s, nil
+}
+
+func (s *clusterScope) isPaused() bool {
+	return s.cluster != nil && annotations.IsPaused(s.cluster, s.labCluster)
 }
 
 func (r *ClusterReconciler) act(ctx context.Context, s *clusterScope) (ctrl.Result, error) {

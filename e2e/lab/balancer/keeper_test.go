@@ -75,12 +75,15 @@ func TestAPortThatCannotBeOpenedIsTriedAgain(t *testing.T) {
 	port := freePort(t)
 	taken := errors.New("address already in use")
 	refuse := map[uint16]error{port + 1: taken}
-	config := Config{Pool: addresses("127.0.1.3"), Listen: func(_ context.Context, at netip.AddrPort) (net.Listener, error) {
-		if err := refuse[at.Port()]; err != nil {
-			return nil, err
-		}
-		return net.Listen("tcp", at.String())
-	}}
+	config := Config{
+		Pool: addresses("127.0.1.3"),
+		Listen: func(_ context.Context, at netip.AddrPort) (net.Listener, error) {
+			if err := refuse[at.Port()]; err != nil {
+				return nil, err
+			}
+			return net.Listen("tcp", at.String())
+		},
+	}
 	k := newKeeper(t, config)
 	spec := Spec{Name: "a", Ports: []uint16{port, port + 1}}
 	_, err := k.Ensure(t.Context(), spec)

@@ -154,7 +154,10 @@ func TestNspawnArguments(t *testing.T) {
 
 func TestAControlPlaneHasItsEtcdInMemory(t *testing.T) {
 	host := NewHost(Config{State: "/nowhere", Run: t.TempDir()})
-	got := nspawnArguments(Config{State: "/state"}, record{Name: "demo-1", Address: addr("10.211.0.21"), ControlPlane: true})
+	got := nspawnArguments(
+		Config{State: "/state"},
+		record{Name: "demo-1", Address: addr("10.211.0.21"), ControlPlane: true},
+	)
 	assert.Contains(t, got, "--bind=/state/demo-1/etcd:/var/lib/k0s/etcd")
 	assert.Equal(t, "/nowhere/demo-1/etcd", host.path("demo-1", etcdDir))
 }

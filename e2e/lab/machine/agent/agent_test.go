@@ -74,7 +74,7 @@ func (b balancers) List() ([]balancer.State, error) {
 
 func (b balancers) Remove(name string) error { return b.ask("remove", name) }
 
-func (m *machines) SetFaults(faults download.Faults)              { m.faults = faults }
+func (m *machines) SetFaults(faults download.Faults) { m.faults = faults }
 
 func TestEveryRequestArrives(t *testing.T) {
 	ctx := t.Context()
@@ -186,8 +186,10 @@ func serve(t *testing.T, m *machines) *agent.Client {
 	socket := filepath.Join(t.TempDir(), "s")
 	listener, err := agent.Listen(t.Context(), socket)
 	require.NoError(t, err)
-	go func() { _ = agent.Serve(t.Context(), listener, agent.NewHandler(agent.Services{
+	go func() {
+		_ = agent.Serve(t.Context(), listener, agent.NewHandler(agent.Services{
 			Machines: m, Balancers: balancers{m}, Downloads: m,
-		})) }()
+		}))
+	}()
 	return agent.NewClient(socket)
 }
