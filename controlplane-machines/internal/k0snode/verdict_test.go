@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package k0snode_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/k0snode"
+)
+
+// TestMembership: what EtcdMembers say, with and without the data of the machine given.
+func TestMembership(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		joined     k0snode.Joined
+		notGiven   bool
+		foreign    bool
+		membership k0snode.Membership
+		health     k0snode.Health
+		message    string
+	}{
+		"NotStarted": {notGiven: true, membership: k0snode.NotMember, health: k0snode.UnknownHealth, message: "was not started yet"},
+		"Joining":    {membership: k0snode.Learner, health: k0snode.UnknownHealth, message: "may be joining, or a learner"},
+		"Voting":     {joined: k0snode.JoinedTrue, membership: k0snode.Voting, health: k0snode.Healthy},
+		"Left": {
+			joined: k0snode.JoinedFalse, membership: k0snode.Left, health: k0snode.Unhealthy, message: "has left etcd",
+		},
+		"NotSaid": {
+			joined: k0snode.JoinedUnknown, membership: k0snode.UnknownMembership, health: k0snode.UnknownHealth,
+			message: "EtcdMember m1 does not say",
+		},
+		"Kine": {foreign: true, membership: k0snode.NotMember, health: k0snode.Healthy},
+		"KineNotStarted": {
+			foreign: true, notGiven: true, membership: k0snode.NotMember, health: k0snode.UnknownHealth,
+			message: "was not started yet",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			if tc.joined != "" {
+				w.controller("m1", newK0s)
+				w.member("m1").Joined = tc.joined
+			} else {
+				w.node("m1", newK0s)
+			}
+			memory := k0snode.Memory{}
+			var report k0snode.Report
+			for range 3 {
+				w.pass(10 * time.Second)
+				facts := w.facts("m1")
+				facts.Machines[0].DataGiven = !tc.notGiven
+				if tc.foreign {
+					facts.Storage = k0snode.StorageForeign
+				}
+				report, memory = k0snode.Judge(memory, facts)
+			}
+			state := report.States["m1"]
+			assert.Equal(t, tc.membership, state.Membership)
+			assert.Equal(t, tc.health, state.Health)
+			assert.Contains(t, state.Message, tc.message)
+			assert.True(t, state.Current, "another look would tell nothing else")
+		})
+	}
+}
+
+// TestLeases: what the lease of a member can say.
+func TestLeases(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		version string
+		change  func(*world)
+		message string
+	}{
+		"Gone": {
+			version: newK0s, change: func(w *world) { w.objects.Leases = nil },
+			message: "k0s does not run: lease k0s-ctrl-host1 does not exist",
+		},
+		"Released": {
+			version: newK0s, change: func(w *world) { w.leaseOf("m1").Holder = "" },
+			message: "k0s has stopped: it has released its lease k0s-ctrl-host1",
+		},
+		"OtherHolder": {
+			version: newK0s, change: func(w *world) { w.leaseOf("m1").Holder = "run-other" },
+			message: "lease k0s-ctrl-host1 is held by another start of k0s",
+		},
+		"NotRenewed": {
+			version: newK0s, change: func(w *world) { w.stopped[lease("m1")] = true },
+			message: "k0s has not renewed its lease k0s-ctrl-host1 since 2030-01-01T12:00:20Z",
+		},
+		"NobodyHoldsIt": {
+			version: "v1.34.4+k0s.0", change: func(w *world) { w.leaseOf("m1").Holder = "" },
+			message: "k0s does not run: it holds no lease",
+		},
+		"NobodyRenews": {
+			version: "v1.33.1+k0s.0", change: func(w *world) { w.stopped[lease("m1")] = true },
+			message: "no controller renews its lease",
+		},
+		"NoLeases": {
+			version: "v1.33.1+k0s.0", change: func(w *world) { w.objects.Leases = nil },
+			message: "no controller renews its lease",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			w.controller("m1", tc.version)
+			_, memory := w.watch(k0snode.Memory{}, 20*time.Second, "m1")
+			tc.change(w)
+			report, _ := w.watch(memory, 40*time.Second, "m1")
+			assert.Equal(t, k0snode.Unhealthy, report.States["m1"].Health)
+			assert.True(t, report.States["m1"].Current)
+			assert.Contains(t, report.States["m1"].Message, tc.message)
+		})
+	}
+}
+
+// TestCounting: leases that nobody is named for are good for nobody unless they are enough for all.
+func TestCounting(t *testing.T) {
+	t.Parallel()
+	const old, named = "v1.34.3+k0s.0", "v1.34.5+k0s.0"
+	cases := map[string]struct {
+		prepare  func(*world)
+		machines []string
+		want     map[string]k0snode.Health
+	}{
+		"Enough": {
+			prepare:  func(w *world) { w.controller("m1", old); w.controller("m2", old) },
+			machines: []string{"m1", "m2"},
+			want:     map[string]k0snode.Health{"m1": k0snode.Healthy, "m2": k0snode.Healthy},
+		},
+		"AnotherIsJoining": {
+			// Its lease could stand for that of one which has stopped.
+			prepare: func(w *world) {
+				w.controller("m1", old)
+				w.controller("m2", old)
+				w.node("m3", old)
+				w.stopped[lease("m2")] = true
+			},
+			machines: []string{"m1", "m2", "m3"},
+			want:     map[string]k0snode.Health{"m1": k0snode.UnknownHealth, "m2": k0snode.UnknownHealth, "m3": k0snode.UnknownHealth},
+		},
+		"AnotherIsAMemberWithoutMachine": {
+			prepare: func(w *world) {
+				w.controller("m1", old)
+				w.controller("m9", old)
+				w.stopped[lease("m1")] = true
+			},
+			machines: []string{"m1"},
+			want:     map[string]k0snode.Health{"m1": k0snode.UnknownHealth},
+		},
+		"AnotherHasLeft": {
+			prepare: func(w *world) {
+				w.controller("m1", old)
+				w.controller("m9", old)
+				w.member("m9").Joined = k0snode.JoinedFalse
+				w.stopped[lease("m9")] = true
+			},
+			machines: []string{"m1"},
+			want:     map[string]k0snode.Health{"m1": k0snode.Healthy},
+		},
+		"UpgradeHalfDone": {
+			// The lease of the one that is named counts for nobody else.
+			prepare: func(w *world) {
+				w.controller("m1", named)
+				w.controller("m2", old)
+				w.controller("m3", old)
+				w.stopped[lease("m3")] = true
+			},
+			machines: []string{"m1", "m2", "m3"},
+			want:     map[string]k0snode.Health{"m1": k0snode.Healthy, "m2": k0snode.UnknownHealth, "m3": k0snode.UnknownHealth},
+		},
+		"LabelsStayedBehind": {
+			// An older build within the minor runs now, and does not keep the labels up.
+			prepare: func(w *world) {
+				w.controller("m1", named)
+				w.objects.ControlNodes[0].Version = old
+				w.leaseOf("m1").Holder = "run-later"
+			},
+			machines: []string{"m1"},
+			want:     map[string]k0snode.Health{"m1": k0snode.Healthy},
+		},
+		"ReleaseNotKnown": {
+			prepare: func(w *world) {
+				w.controller("m1", named)
+				w.objects.ControlNodes = nil
+			},
+			machines: []string{"m1"},
+			want:     map[string]k0snode.Health{"m1": k0snode.Healthy},
+		},
+		"SameHostName": {
+			prepare: func(w *world) {
+				w.controller("m1", old)
+				w.controller("m2", old)
+				w.objects.Leases = w.objects.Leases[:1]
+			},
+			machines: []string{"m1", "m2"},
+			want:     map[string]k0snode.Health{"m1": k0snode.UnknownHealth, "m2": k0snode.UnknownHealth},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			tc.prepare(w)
+			report, _ := w.watch(k0snode.Memory{}, time.Minute, tc.machines...)
+			for machine, want := range tc.want {
+				assert.Equal(t, want, report.States[machine].Health, "%s: %s", machine, report.States[machine].Message)
+			}
+		})
+	}
+}
+
+// TestStrays: members without a Machine are named, whatever they are.
+func TestStrays(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.controller("m1", newK0s)
+	w.controller("m8", newK0s)
+	w.controller("m9", newK0s)
+	w.member("m9").Joined = k0snode.JoinedFalse
+	report, _ := w.watch(k0snode.Memory{}, 0, "m1")
+	require.Len(t, report.Strays, 2)
+	assert.Equal(t, "m8", report.Strays[0].Name)
+	assert.Equal(t, "10.0.0.8", report.Strays[0].PeerAddress)
+	assert.Equal(t, k0snode.JoinedFalse, report.Strays[1].Joined)
+	assert.NotContains(t, report.States, "m8")
+}
+
+// TestLeavingIsNoVoterToCountOn: it may stop at any time.
+func TestLeavingIsNoVoterToCountOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.controller("m1", newK0s)
+	w.member("m1").Leave = true
+	report, _ := w.watch(k0snode.Memory{}, 20*time.Second, "m1")
+	assert.Equal(t, k0snode.Healthy, report.States["m1"].Health)
+	assert.True(t, report.States["m1"].Leaving)
+	assert.False(t, report.States["m1"].IsHealthyVoter())
+}
+
+// TestVersions: what runs is what the ControlNode tells, and nothing else.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	for _, version := range []string{"", "latest", "v0.0.0"} {
+		w := newWorld()
+		w.controller("m1", newK0s)
+		w.objects.ControlNodes[0].Version = version
+		report, _ := w.watch(k0snode.Memory{}, 20*time.Second, "m1")
+		assert.True(t, report.States["m1"].Version.IsZero(), version)
+		assert.Equal(t, k0snode.Healthy, report.States["m1"].Health, "a controller works without autopilot")
+	}
+}
+
+// TestFactsStayAsTheyAre: the judgement changes nothing it was given, so that a pass can be repeated.
+func TestFactsStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.controller("m1", newK0s)
+	w.controller("m2", "v1.33.1+k0s.0")
+	_, memory := w.watch(k0snode.Memory{}, 20*time.Second, "m1", "m2")
+	w.pass(10 * time.Second)
+	first, one := k0snode.Judge(memory, w.facts("m1", "m2"))
+	second, two := k0snode.Judge(memory, w.facts("m1", "m2"))
+	assert.Equal(t, first, second)
+	assert.Equal(t, one, two)
+}
