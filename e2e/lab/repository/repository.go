@@ -128,6 +128,9 @@ func Infrastructure(ctx context.Context, p layout.Paths) (Provider, error) {
 	}
 	root := filepath.Join(p.Repo, "e2e", "infra")
 	source := kustomization{base: filepath.Join(root, "config", "default")}
+	if err := writeTemplates(filepath.Join(p.Repo, "e2e", "testdata"), provider.Dir(p)); err != nil {
+		return provider, err
+	}
 	return provider, provider.render(ctx, p, source, filepath.Join(root, "metadata.yaml"))
 }
 
