@@ -123,7 +123,9 @@ func (m *Machine) NeverJoined() bool {
 func (m *Machine) MayVote() bool { return m.Parts.Machine && !m.NeverJoined() }
 
 // MayBeJoining tells that it may become a member at any time.
-func (m *Machine) MayBeJoining() bool { return m.Data.Written && m.NeverJoined() && m.Membership != Left }
+func (m *Machine) MayBeJoining() bool {
+	return m.Data.Written && m.NeverJoined() && m.Membership != Left
+}
 
 // JoinTimeLeft is how long it may still take to become a member, negative when it is overdue. It is the full time until
 // the bootstrap data is consumed.

@@ -46,9 +46,9 @@ func (c Chain) Without(name string) Chain {
 	return slices.DeleteFunc(slices.Clone(c), func(check Check) bool { return check.Name == name })
 }
 
-// Checks is the chain that decides. Its order is part of it: first what ends every wish, then the wish, then what may be
-// tidied whatever the state of the cluster, then what must be settled before any step, then which Machine or failure domain
-// it is, and at last whether that step is safe.
+// Checks is the chain that decides. Its order is part of it: first what ends every wish; then the wish, down to the Machine or
+// the failure domain; then what may be tidied whatever the state of the cluster; then what must be settled before any step;
+// and at last whether the step is safe.
 func Checks() Chain {
 	return Chain{
 		{
@@ -73,6 +73,18 @@ func Checks() Chain {
 		{
 			Name: "Surge", ask: surge,
 			Prevents: "a rollout creates more machines than replicas + 1, or than replicas with RecreateDeleteFirst",
+		},
+		{
+			Name: "DeleteMark", ask: deleteMark,
+			Prevents: "another machine is removed than the one that the user has marked",
+		},
+		{
+			Name: "Outdated", ask: outdated,
+			Prevents: "a rollout removes the machines that it has just created, or waits for ever for one that it could remove",
+		},
+		{
+			Name: "FailureDomains", ask: failureDomains,
+			Prevents: "machines gather in one failure domain",
 		},
 		{
 			Name: "HalfMade", ask: halfMade,
@@ -110,18 +122,6 @@ func Checks() Chain {
 			Name: "Joining", ask: joining,
 			Prevents: "a voter is removed before its successor votes",
 			Waits:    []string{ReasonMachineJoining},
-		},
-		{
-			Name: "DeleteMark", ask: deleteMark,
-			Prevents: "another machine is removed than the one that the user has marked",
-		},
-		{
-			Name: "Outdated", ask: outdated,
-			Prevents: "a rollout removes the machines that it has just created, or waits for ever for one that it could remove",
-		},
-		{
-			Name: "FailureDomains", ask: failureDomains,
-			Prevents: "machines gather in one failure domain",
 		},
 		{
 			Name: "LastMember", ask: lastMember,
@@ -199,6 +199,31 @@ func surge(p *plan) *Action {
 	if p.want == oneMore && len(p.machines) >= p.Replicas+p.surge() {
 		p.want = oneLess
 	}
+	return nil
+}
+
+// deleteMark prefers what the user wants to go.
+func deleteMark(p *plan) *Action {
+	p.prefer(isMarked)
+	return nil
+}
+
+// outdated prefers what must be replaced anyway, and of that what does not work.
+func outdated(p *plan) *Action {
+	p.prefer(func(m *controlplane.Machine) bool { return m.IsOutdated() && !m.IsHealthy() })
+	p.prefer((*controlplane.Machine).IsOutdated)
+	return nil
+}
+
+// failureDomains adds where the fewest are and prefers to remove where the most are.
+func failureDomains(p *plan) *Action {
+	if len(p.FailureDomains) == 0 {
+		return nil
+	}
+	p.domain = p.emptiest()
+	p.prefer(p.isMisplaced)
+	fullest := p.fullest()
+	p.prefer(func(m *controlplane.Machine) bool { return m.FailureDomain == fullest })
 	return nil
 }
 
@@ -295,31 +320,6 @@ func joining(p *plan) *Action {
 			return p.waitFor(m.JoinTimeLeft(p.Now), ReasonMachineJoining, joiningMessage(m))
 		}
 	}
-	return nil
-}
-
-// deleteMark prefers what the user wants to go.
-func deleteMark(p *plan) *Action {
-	p.prefer(isMarked)
-	return nil
-}
-
-// outdated prefers what must be replaced anyway, and of that what does not work.
-func outdated(p *plan) *Action {
-	p.prefer(func(m *controlplane.Machine) bool { return m.IsOutdated() && !m.IsHealthy() })
-	p.prefer((*controlplane.Machine).IsOutdated)
-	return nil
-}
-
-// failureDomains adds where the fewest are and prefers to remove where the most are.
-func failureDomains(p *plan) *Action {
-	if len(p.FailureDomains) == 0 {
-		return nil
-	}
-	p.domain = p.emptiest()
-	p.prefer(p.isMisplaced)
-	fullest := p.fullest()
-	p.prefer(func(m *controlplane.Machine) bool { return m.FailureDomain == fullest })
 	return nil
 }
 

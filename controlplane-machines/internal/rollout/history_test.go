@@ -148,7 +148,7 @@ func (w *world) standStill() {
 	for quiet, wait := 0, tick; quiet < 1800; {
 		before := w.changes
 		action := w.pass(reading{crash: never})
-		w.heed(action)
+		w.heed(action, quiet)
 		if action.Kind == rollout.Wait && action.After > 0 {
 			wait = max(wait, min(int(action.After/time.Second), 900))
 		}
@@ -182,10 +182,17 @@ func (w *world) mend() {
 	w.remember()
 }
 
-// heed does what a message asks a user to do.
-func (w *world) heed(action rollout.Action) {
-	if action.Reason == rollout.ReasonMembersLeftOver || action.Reason == rollout.ReasonQuorumAtRisk {
-		if len(w.cp.leftOver) > 0 {
+// heed does what a user is asked to do: by the message of the action, or, when a leaving member is stuck, by the condition
+// EtcdClusterHealthy, which names members left over as long as there are any.
+func (w *world) heed(action rollout.Action, quiet int) {
+	if len(w.cp.leftOver) == 0 {
+		return
+	}
+	switch action.Reason {
+	case rollout.ReasonMembersLeftOver, rollout.ReasonQuorumAtRisk:
+		w.etcd.clean()
+	case rollout.ReasonMachineDeleting:
+		if quiet > 600 {
 			w.etcd.clean()
 		}
 	}

@@ -63,8 +63,10 @@ func (w *world) judgeDelete(n *node) {
 
 // judgeMarks observes whether users' marks are honoured.
 func (w *world) judgeMarks(n *node) {
+	if n.mark || !n.works() {
+		w.forced = true
+	}
 	if n.mark {
-		w.marked = true
 		return
 	}
 	for _, o := range w.nodes {
@@ -174,7 +176,7 @@ func (w *world) judgeConverged() {
 	}
 	for _, a := range w.domains {
 		for _, b := range w.domains {
-			if count[a] > count[b]+1 && !w.marked && !w.byHand {
+			if count[a] > count[b]+1 && !w.forced && !w.byHand {
 				w.violate("failure domains are not balanced: %d in %s, %d in %s", count[a], a, count[b], b)
 			}
 		}

@@ -200,5 +200,5 @@ func (p *plan) waitFor(after time.Duration, reason, message string) *Action {
 	if step := p.step(); step != "" {
 		message += "; next, " + step
 	}
-	return &Action{Kind: Wait, Reason: reason, Message: message, After: after}
+	return &Action{Kind: Wait, Reason: reason, Message: message, After: max(after, 0)}
 }

@@ -99,8 +99,9 @@ type world struct {
 	// changes counts what has changed, to see when the world has come to rest.
 	changes int
 	creates int
-	// byHand tells that people have deleted machines or marked some that were removed: what follows from that is theirs.
-	byHand, marked bool
+	// byHand tells that people have deleted machines: what follows from that is theirs. forced tells that machines were
+	// removed because they were marked or down: that comes before the balance of failure domains.
+	byHand, forced bool
 	violation      string
 }
 
