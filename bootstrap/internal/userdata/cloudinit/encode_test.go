@@ -77,6 +77,21 @@ func TestEncodeKeepsSecretsPrivate(t *testing.T) {
 	}
 }
 
+// TestEncodeKeepsKeysPrivate holds for whoever may log in to a controller.
+func TestEncodeKeepsKeysPrivate(t *testing.T) {
+	t.Parallel()
+	userData, err := cloudinit.Encode(build(t, "controller-first"))
+	require.NoError(t, err)
+	keys := 0
+	for _, file := range decode(t, userData).WriteFiles {
+		if strings.HasSuffix(file.Path, ".key") || file.Path == "/etc/k0s/k0s.yaml" {
+			assert.Equal(t, "0600", file.Permissions, file.Path)
+			keys++
+		}
+	}
+	assert.Equal(t, 5, keys)
+}
+
 var printable = regexp.MustCompile(`^[ -~]*$`)
 
 // FuzzEncode proves that every content reaches the machine byte by byte.

@@ -3,6 +3,8 @@
 package cloudinit_test
 
 import (
+	"encoding/json"
+	"encoding/pem"
 	"flag"
 	"os"
 	"path/filepath"
@@ -18,12 +20,16 @@ import (
 	"github.com/k0smotron/k0smotron/bootstrap/internal/userdata/cloudinit"
 	"github.com/k0smotron/k0smotron/shared/contract"
 	"github.com/k0smotron/k0smotron/shared/jointoken"
+	"github.com/k0smotron/k0smotron/shared/k0sconfig"
+	"github.com/k0smotron/k0smotron/shared/pki"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // input is testdata/<case>/in.yaml.
 type input struct {
+	// Kind is that of the config; a K0sWorkerConfig when it is not stated.
+	Kind    string `json:"kind"`
 	Machine struct {
 		Name    string `json:"name"`
 		Version string `json:"version"`
@@ -33,7 +39,7 @@ type input struct {
 		Files    []contract.JoinFile `json:"files"`
 		Commands []string            `json:"commands"`
 	} `json:"join"`
-	Spec bootstrapv1.K0sWorkerConfigSpec `json:"spec"`
+	Spec json.RawMessage `json:"spec"`
 }
 
 // TestGolden renders testdata/<case>/in.yaml into testdata/<case>/user-data.yaml.
@@ -61,7 +67,7 @@ func TestUserDataIsSmall(t *testing.T) {
 	t.Parallel()
 	got, err := cloudinit.Encode(build(t, "minimal"))
 	require.NoError(t, err)
-	assert.Less(t, len(got), 10<<10)
+	assert.Less(t, len(got), 11<<10)
 }
 
 func cases(t *testing.T) []string {
@@ -84,19 +90,70 @@ func build(t *testing.T, name string) bootstrapdata.Data {
 	require.NoError(t, err)
 	var in input
 	require.NoError(t, yaml.UnmarshalStrict(text, &in))
-
-	version, err := bootstrapdata.ResolveVersion(in.Spec.Version, in.Machine.Version, in.Spec.InstallSpec)
+	if in.Kind == "K0sControllerConfig" {
+		return buildController(t, in)
+	}
+	var spec bootstrapv1.K0sWorkerConfigSpec
+	in.read(t, &spec)
+	version, err := bootstrapdata.ResolveVersion(spec.Version, in.Machine.Version, spec.InstallSpec)
 	require.NoError(t, err)
 	data, err := bootstrapdata.BuildWorker(bootstrapdata.Worker{
 		MachineName: in.Machine.Name,
 		Version:     version,
-		Spec:        in.Spec,
-		Files:       inlineFiles(in.Spec.Files),
+		Spec:        spec,
+		Files:       inlineFiles(spec.Files),
 		Join:        contract.JoinInfo{WorkerURL: in.Join.URL, Files: in.Join.Files, Commands: in.Join.Commands},
-		JoinToken:   token(t, in.Join.URL),
+		JoinToken:   token(t, jointoken.Worker, in.Join.URL),
 	})
 	require.NoError(t, err)
 	return data
+}
+
+func buildController(t *testing.T, in input) bootstrapdata.Data {
+	t.Helper()
+	var spec bootstrapv1.K0sControllerConfigSpec
+	in.read(t, &spec)
+	version, err := bootstrapdata.ResolveVersion(spec.Version, in.Machine.Version, spec.InstallSpec)
+	require.NoError(t, err)
+	document, err := k0sconfig.Parse(spec.K0s.Raw)
+	require.NoError(t, err)
+	joinToken := ""
+	if bootstrapdata.NeedsToken(spec.Role, document) {
+		joinToken = token(t, jointoken.Controller, in.Join.URL)
+	}
+	data, err := bootstrapdata.BuildController(bootstrapdata.Controller{
+		MachineName: in.Machine.Name,
+		Version:     version,
+		Spec:        spec,
+		K0s:         document,
+		Files:       inlineFiles(spec.Files),
+		Pairs:       examplePairs(),
+		JoinToken:   joinToken,
+	})
+	require.NoError(t, err)
+	return data
+}
+
+// examplePairs are PEM, and nothing else that is true of certificates.
+func examplePairs() map[pki.Purpose]pki.Pair {
+	pairs := map[pki.Purpose]pki.Pair{}
+	for _, purpose := range pki.Purposes() {
+		public := "CERTIFICATE"
+		if !purpose.IsCA() {
+			public = "PUBLIC KEY"
+		}
+		pairs[purpose] = pki.Pair{Cert: examplePEM(public, purpose), Key: examplePEM("EC PRIVATE KEY", purpose)}
+	}
+	return pairs
+}
+
+func examplePEM(kind string, purpose pki.Purpose) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: []byte("example of " + purpose)})
+}
+
+func (in input) read(t *testing.T, spec any) {
+	t.Helper()
+	require.NoError(t, yaml.UnmarshalStrict(in.Spec, spec))
 }
 
 func inlineFiles(files []bootstrapv1.File) []bootstrapdata.File {
@@ -113,10 +170,10 @@ func inlineFiles(files []bootstrapv1.File) []bootstrapdata.File {
 	return inline
 }
 
-func token(t *testing.T, url string) string {
+func token(t *testing.T, role jointoken.Role, url string) string {
 	t.Helper()
 	text, err := jointoken.Join{
-		Role:  jointoken.Worker,
+		Role:  role,
 		URL:   url,
 		CA:    []byte("-----BEGIN CERTIFICATE-----\nZXhhbXBsZQ==\n-----END CERTIFICATE-----\n"),
 		Token: jointoken.Token{ID: "abcdef", Secret: "0123456789abcdef"},
