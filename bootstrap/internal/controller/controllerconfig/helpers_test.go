@@ -3,19 +3,16 @@
 package controllerconfig_test
 
 import (
-	"encoding/base64"
 	"maps"
-	"strings"
-	"testing"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
+	"github.com/k0smotron/k0smotron/bootstrap/internal/testenv/stage"
 	"github.com/k0smotron/k0smotron/shared/conditions"
 	"github.com/k0smotron/k0smotron/shared/jointoken"
 	"github.com/k0smotron/k0smotron/shared/testenv"
@@ -80,30 +77,10 @@ func (w *world) lock() *corev1.ConfigMap {
 	return lock
 }
 
-// tokens are the bootstrap tokens that the workload cluster accepts.
-func (w *world) tokens() []corev1.Secret {
-	w.t.Helper()
-	list := &corev1.SecretList{}
-	require.NoError(w.t, w.workload.List(w.t.Context(), list, client.InNamespace(jointoken.Namespace)))
-	return list.Items
-}
+func (w *world) tokens() []corev1.Secret { return stage.Tokens(w.t, w.workload) }
 
-// condition is "Status Reason: message".
 func (w *world) condition(conditionType string) string {
-	w.t.Helper()
-	return conditionOf(w.config(name), conditionType)
-}
-
-func conditionOf(config *bootstrapv1.K0sControllerConfig, conditionType string) string {
-	condition := conditions.Get(config, conditionType)
-	if condition == nil {
-		return ""
-	}
-	text := string(condition.Status) + " " + condition.Reason
-	if condition.Message != "" {
-		text += ": " + condition.Message
-	}
-	return text
+	return stage.Condition(w.config(name), conditionType)
 }
 
 func (w *world) isReady() bool {
@@ -115,38 +92,13 @@ func (w *world) files() map[string]string {
 	w.t.Helper()
 	secret := w.secret(name)
 	require.NotNil(w.t, secret)
-	return filesOf(w.t, string(secret.Data["value"]))
-}
-
-func filesOf(t *testing.T, userData string) map[string]string {
-	t.Helper()
-	var parsed struct {
-		WriteFiles []struct{ Path, Content, Encoding string } `json:"write_files"`
-	}
-	require.NoError(t, yaml.Unmarshal([]byte(userData), &parsed))
-	files := map[string]string{}
-	for _, file := range parsed.WriteFiles {
-		files[file.Path] = file.Content
-		if file.Encoding != "" {
-			content, err := base64.StdEncoding.DecodeString(file.Content)
-			require.NoError(t, err)
-			files[file.Path] = string(content)
-		}
-	}
-	return files
+	return stage.Files(w.t, string(secret.Data["value"]))
 }
 
 // joinToken is the token that the machine gets.
 func (w *world) joinToken() jointoken.Join {
 	w.t.Helper()
-	return joinOf(w.t, w.files()["/etc/k0s/join-token"])
-}
-
-func joinOf(t *testing.T, text string) jointoken.Join {
-	t.Helper()
-	join, err := jointoken.Decode(strings.TrimSpace(text))
-	require.NoError(t, err)
-	return join
+	return stage.Join(w.t, w.files())
 }
 
 // versions are the resource versions of all that the controller may write: equal means that nothing was written.

@@ -81,6 +81,11 @@ func (r *Reconciler) inheritInitLock(
 	ctx context.Context, s *scope, lock *corev1.ConfigMap,
 ) (phase.Outcome, error) {
 	holder := lock.Data[contract.InitLockMachineKey]
+	if holder == "" {
+		return phase.Wait(bootstrapv1.InitLockTakenReason, fmt.Sprintf(
+			"ConfigMap %s lets one machine create the cluster, but names none: delete it if no controller has ever run",
+			lock.Name), 0), nil
+	}
 	exists, err := r.holderExists(ctx, s, holder)
 	if err != nil {
 		return phase.Continue(), err
@@ -94,11 +99,8 @@ func (r *Reconciler) inheritInitLock(
 }
 
 // holderExists goes by the name: after a restore from a backup all UIDs are new, and the machine is still there. Only
-// the config's own Machine is known not to be the one that took the lock. A lock that names nobody is somebody's.
+// the config's own Machine is known not to be the one that took the lock.
 func (r *Reconciler) holderExists(ctx context.Context, s *scope, holder string) (bool, error) {
-	if holder == "" {
-		return true, nil
-	}
 	machine := &clusterv1.Machine{}
 	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.Cluster.Namespace, Name: holder}, machine)
 	if apierrors.IsNotFound(err) {

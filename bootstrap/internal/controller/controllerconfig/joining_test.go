@@ -69,9 +69,9 @@ func TestWhichMemberIsJoined(t *testing.T) {
 		change func(*world)
 		want   string
 	}{
-		"TheFirstByName": {
-			change: func(w *world) { w.create(member(w.namespace, "tiger-0", healthy, address("10.0.0.9"))) },
-			want:   "https://10.0.0.9:9443",
+		"TheOldest": {
+			change: func(w *world) { w.create(member(w.namespace, "tiger-b", healthy, address("10.0.0.12"))) },
+			want:   "https://10.0.0.11:9443",
 		},
 		"TheOnlyHealthyOne": {
 			change: func(w *world) {
@@ -81,31 +81,6 @@ func TestWhichMemberIsJoined(t *testing.T) {
 				})
 			},
 			want: "https://10.0.0.12:9443",
-		},
-		"NotOneThatIsDeleted": {
-			change: func(w *world) {
-				machine := member(w.namespace, "tiger-0", healthy, address("10.0.0.9"))
-				machine.Finalizers = []string{"test.example.com/hold"}
-				w.create(machine)
-				require.NoError(w.t, env.Client.Delete(w.t.Context(), machine))
-			},
-			want: "https://10.0.0.11:9443",
-		},
-		"NotAWorker": {
-			change: func(w *world) {
-				machine := member(w.namespace, "tiger-0", healthy, address("10.0.0.9"))
-				delete(machine.Labels, clusterv1.MachineControlPlaneLabel)
-				w.create(machine)
-			},
-			want: "https://10.0.0.11:9443",
-		},
-		"NotOneOfAnotherCluster": {
-			change: func(w *world) {
-				machine := member(w.namespace, "lion-0", healthy, address("10.0.0.9"))
-				machine.Labels[clusterv1.ClusterNameLabel] = "lion"
-				w.create(machine)
-			},
-			want: "https://10.0.0.11:9443",
 		},
 		"IPv6": {
 			change: func(w *world) { w.changeMachine("tiger-a", address("fd00::11")) }, want: "https://[fd00::11]:9443",
@@ -131,6 +106,35 @@ func TestWhichMemberIsJoined(t *testing.T) {
 	}
 }
 
+// TestWhoIsNoMember: a Machine may look healthy and be none to join.
+func TestWhoIsNoMember(t *testing.T) {
+	t.Parallel()
+	for testName, change := range map[string]func(*clusterv1.Machine){
+		"Deleted":        func(machine *clusterv1.Machine) { machine.Finalizers = []string{"test.example.com/hold"} },
+		"Worker":         func(machine *clusterv1.Machine) { delete(machine.Labels, clusterv1.MachineControlPlaneLabel) },
+		"AnotherCluster": func(machine *clusterv1.Machine) { machine.Labels[clusterv1.ClusterNameLabel] = "lion" },
+		"EtcdUnreported": func(machine *clusterv1.Machine) {
+			meta.RemoveStatusCondition(&machine.Status.Conditions, contract.EtcdMemberHealthyCondition)
+		},
+	} {
+		t.Run(testName, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.joining()
+			require.NoError(t, env.Client.Delete(t.Context(), w.machine("tiger-a")))
+			machine := member(w.namespace, "tiger-b", healthy)
+			change(machine)
+			w.create(machine)
+			if len(machine.Finalizers) > 0 {
+				require.NoError(t, env.Client.Delete(t.Context(), machine))
+			}
+			w.settle()
+			assert.Contains(t, w.condition(joinable), "False WaitingForHealthyController")
+			assert.Nil(t, w.secret(name))
+		})
+	}
+}
+
 // TestADatabaseNeedsNoToken: what all controllers share is outside of them.
 func TestADatabaseNeedsNoToken(t *testing.T) {
 	t.Parallel()
@@ -140,7 +144,7 @@ func TestADatabaseNeedsNoToken(t *testing.T) {
 	w.changeMachine("tiger-a", func(machine *clusterv1.Machine) {
 		meta.RemoveStatusCondition(&machine.Status.Conditions, contract.EtcdMemberHealthyCondition)
 	})
-	w.clusters.client = nil
+	w.clusters.Connected = nil
 	assert.Zero(t, w.settle())
 	assert.True(t, w.isReady())
 	assert.NotContains(t, w.files(), "/etc/k0s/join-token")

@@ -24,7 +24,6 @@ import (
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/bootstrap/internal/controller/machineconfig"
-	"github.com/k0smotron/k0smotron/shared/contract"
 	"github.com/k0smotron/k0smotron/shared/phase"
 )
 
@@ -79,12 +78,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.Client.Get(ctx, request.NamespacedName, config); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if !contract.IsWatched(config, r.WatchFilter) {
-		// An event of something else has led here. Another manager serves this config.
-		return ctrl.Result{}, nil
-	}
-	if !config.DeletionTimestamp.IsZero() {
-		// The Secrets go with the config. The token in the workload cluster expires within minutes.
+	if !r.Serves(config) {
 		return ctrl.Result{}, nil
 	}
 	s := newScope(config)

@@ -123,7 +123,7 @@ func TestWaits(t *testing.T) {
 		},
 		"NotConnected": {
 			func(w *world) {
-				w.clusters.client = nil
+				w.clusters.Connected = nil
 				w.joining()
 			}, joinable,
 			"False WorkloadClusterNotConnected: waiting for the connection to workload cluster tiger",
@@ -239,12 +239,12 @@ func TestConditionsGoBack(t *testing.T) {
 	w.settle()
 	require.True(t, w.isReady())
 
-	w.clusters.client = nil
+	w.clusters.Connected = nil
 	w.settle()
 	assert.Contains(t, w.condition(joinable), "False WorkloadClusterNotConnected")
 	assert.Equal(t, "True Available", w.condition(data))
 
-	w.clusters.client = w.workload
+	w.clusters.Connected = w.workload
 	ca := w.secret("tiger-ca")
 	require.NoError(t, env.Client.Delete(t.Context(), ca))
 	w.settle()

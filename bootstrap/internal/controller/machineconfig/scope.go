@@ -18,6 +18,7 @@ import (
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/bootstrap/internal/bootstrapdata"
 	"github.com/k0smotron/k0smotron/shared/apply"
+	"github.com/k0smotron/k0smotron/shared/contract"
 	"github.com/k0smotron/k0smotron/shared/jointoken"
 	"github.com/k0smotron/k0smotron/shared/k0sversion"
 	"github.com/k0smotron/k0smotron/shared/phase"
@@ -82,4 +83,11 @@ type Steps struct {
 	Clock clock.PassiveClock
 	// WatchFilter limits the controller to configs with this value of the label cluster.x-k8s.io/watch-filter.
 	WatchFilter string
+}
+
+// Serves tells whether there is anything to do for the config. There is not for that of another manager, to which events
+// of other objects lead, too; nor for one that is being deleted, because its Secrets go with it, and the token in the
+// workload cluster expires within minutes.
+func (r *Steps) Serves(config client.Object) bool {
+	return contract.IsWatched(config, r.WatchFilter) && config.GetDeletionTimestamp().IsZero()
 }

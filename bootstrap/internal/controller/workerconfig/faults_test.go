@@ -10,11 +10,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
+	"github.com/k0smotron/k0smotron/bootstrap/internal/testenv/stage"
 	"github.com/k0smotron/k0smotron/shared/jointoken"
 	"github.com/k0smotron/k0smotron/shared/testenv"
 	"github.com/k0smotron/k0smotron/shared/testenv/faults"
@@ -49,7 +49,7 @@ func (p *play) scenario() faults.Scenario {
 		NewWorld:      newFaultyWorld,
 		Start:         startFaulty,
 		Advance:       p.advance,
-		Normalise:     normalise,
+		Normalise:     stage.HideRandom,
 		Kinds:         []client.ObjectList{&bootstrapv1.K0sWorkerConfigList{}, &corev1.SecretList{}},
 		WorkloadKinds: []client.ObjectList{&corev1.SecretList{}},
 	}
@@ -68,7 +68,7 @@ func newFaultyWorld(tb testing.TB) faults.World {
 		machine,
 	)
 	create(tb, testenv.OwnedBy(newConfig(namespace.Name), machine, clusterv1.GroupVersion.WithKind("Machine")))
-	return faults.World{Management: env.Client, Namespace: namespace.Name, Workload: newWorkload()}
+	return faults.World{Management: env.Client, Namespace: namespace.Name, Workload: stage.Workload()}
 }
 
 func create(tb testing.TB, objects ...client.Object) {
@@ -80,7 +80,7 @@ func create(tb testing.TB, objects ...client.Object) {
 
 func startFaulty(_ testing.TB, clients faults.Clients) faults.Pass {
 	reconciler := newReconciler(
-		clients.Management, clients.ManagementLive, &clusters{client: clients.Workload}, testenv.Clock())
+		clients.Management, clients.ManagementLive, &stage.Clusters{Connected: clients.Workload}, testenv.Clock())
 	return func(ctx context.Context) error {
 		_, err := reconciler.Reconcile(ctx, request(clients.Namespace))
 		return err
@@ -130,7 +130,7 @@ func (p *play) checkTokens(ctx context.Context, world faults.World) error {
 	if len(tokens.Items) != 1 || string(tokens.Items[0].Data["token-id"]) != string(record.Data["token-id"]) {
 		p.t.Errorf("%s: the workload cluster does not know the recorded token and no other", world.Namespace)
 	}
-	join := joinOf(p.t, fileOf(p.t, p.userData(world.Namespace), "/etc/k0s/join-token"))
+	join := stage.Join(p.t, stage.Files(p.t, p.userData(world.Namespace)))
 	if join.Token.ID != string(record.Data["token-id"]) {
 		p.t.Errorf("%s: the machine has another token than the one that is kept valid", world.Namespace)
 	}
@@ -153,25 +153,4 @@ func (p *play) boot(namespace, userData string) {
 		p.t.Errorf("%s: the bootstrap data changed after the machine had booted with it", namespace)
 	}
 	p.seen[namespace] = userData
-}
-
-// normalise takes out what is random by design, and keeps how it belongs together: the token of the bootstrap data, of
-// the record and of the workload cluster are one.
-func normalise(object *unstructured.Unstructured) {
-	if object.GetKind() != "Secret" {
-		return
-	}
-	data, _, _ := unstructured.NestedMap(object.Object, "data")
-	for key := range data {
-		data[key] = "random"
-	}
-	_ = unstructured.SetNestedMap(object.Object, data, "data")
-	if object.GetNamespace() == jointoken.Namespace {
-		object.SetName("bootstrap-token-random")
-	}
-	annotations := object.GetAnnotations()
-	for key := range annotations {
-		annotations[key] = "random"
-	}
-	object.SetAnnotations(annotations)
 }

@@ -3,10 +3,7 @@
 package workerconfig_test
 
 import (
-	"encoding/base64"
 	"maps"
-	"strings"
-	"testing"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -14,9 +11,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
+	"github.com/k0smotron/k0smotron/bootstrap/internal/testenv/stage"
 	"github.com/k0smotron/k0smotron/shared/conditions"
 	"github.com/k0smotron/k0smotron/shared/jointoken"
 	"github.com/k0smotron/k0smotron/shared/testenv"
@@ -67,26 +64,10 @@ func (w *world) secret(secretName string) *corev1.Secret {
 	return secret
 }
 
-// tokens are the bootstrap tokens that the workload cluster accepts.
-func (w *world) tokens() []corev1.Secret {
-	w.t.Helper()
-	list := &corev1.SecretList{}
-	require.NoError(w.t, w.workload.List(w.t.Context(), list, client.InNamespace(jointoken.Namespace)))
-	return list.Items
-}
+func (w *world) tokens() []corev1.Secret { return stage.Tokens(w.t, w.workload) }
 
-// condition is "Status Reason: message".
 func (w *world) condition(conditionType string) string {
-	w.t.Helper()
-	condition := conditions.Get(w.config(), conditionType)
-	if condition == nil {
-		return ""
-	}
-	text := string(condition.Status) + " " + condition.Reason
-	if condition.Message != "" {
-		text += ": " + condition.Message
-	}
-	return text
+	return stage.Condition(w.config(), conditionType)
 }
 
 func (w *world) isReady() bool {
@@ -98,42 +79,15 @@ func (w *world) file(path string) string {
 	w.t.Helper()
 	secret := w.secret(name)
 	require.NotNil(w.t, secret)
-	return fileOf(w.t, string(secret.Data["value"]), path)
-}
-
-// fileOf is the content of a file in user data.
-func fileOf(t *testing.T, userData, path string) string {
-	t.Helper()
-	var parsed struct {
-		WriteFiles []struct{ Path, Content, Encoding string } `json:"write_files"`
-	}
-	require.NoError(t, yaml.Unmarshal([]byte(userData), &parsed))
-	for _, file := range parsed.WriteFiles {
-		if file.Path != path {
-			continue
-		}
-		if file.Encoding == "" {
-			return file.Content
-		}
-		content, err := base64.StdEncoding.DecodeString(file.Content)
-		require.NoError(t, err)
-		return string(content)
-	}
-	require.Failf(t, "no such file", "%s", path)
-	return ""
+	files := stage.Files(w.t, string(secret.Data["value"]))
+	require.Contains(w.t, files, path)
+	return files[path]
 }
 
 // joinToken is the token that the machine gets.
 func (w *world) joinToken() jointoken.Join {
 	w.t.Helper()
-	return joinOf(w.t, w.file("/etc/k0s/join-token"))
-}
-
-func joinOf(t *testing.T, text string) jointoken.Join {
-	t.Helper()
-	join, err := jointoken.Decode(strings.TrimSpace(text))
-	require.NoError(t, err)
-	return join
+	return stage.Join(w.t, stage.Files(w.t, string(w.secret(name).Data["value"])))
 }
 
 // versions are the resource versions of all that the controller may write: equal means that nothing was written.

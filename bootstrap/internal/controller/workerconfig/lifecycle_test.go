@@ -177,7 +177,7 @@ func TestRevocationIsBestEffort(t *testing.T) {
 	w := newWorld(t)
 	w.ready()
 	w.settle()
-	w.clusters.client = nil
+	w.clusters.Connected = nil
 	w.join()
 	result := w.settle()
 	assert.NotZero(t, result.RequeueAfter, "it is tried again")
@@ -186,7 +186,7 @@ func TestRevocationIsBestEffort(t *testing.T) {
 	w.clock.Step(time.Hour)
 	assert.Zero(t, w.settle(), "the token has expired")
 
-	w.clusters.client = w.workload
+	w.clusters.Connected = w.workload
 	w.settle()
 	assert.Empty(t, w.tokens(), "a connection that comes back is used")
 }

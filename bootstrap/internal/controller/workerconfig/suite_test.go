@@ -3,7 +3,6 @@
 package workerconfig_test
 
 import (
-	"context"
 	"crypto/rand"
 	"os"
 	"testing"
@@ -14,25 +13,19 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clocktesting "k8s.io/utils/clock/testing"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
-	"sigs.k8s.io/cluster-api/controllers/clustercache"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
-	"github.com/k0smotron/k0smotron/bootstrap/internal/controller/machineconfig"
 	"github.com/k0smotron/k0smotron/bootstrap/internal/controller/workerconfig"
-	"github.com/k0smotron/k0smotron/shared/apply"
+	"github.com/k0smotron/k0smotron/bootstrap/internal/testenv/stage"
 	"github.com/k0smotron/k0smotron/shared/contract"
-	"github.com/k0smotron/k0smotron/shared/jointoken"
-	"github.com/k0smotron/k0smotron/shared/phase"
 	"github.com/k0smotron/k0smotron/shared/pki"
 	"github.com/k0smotron/k0smotron/shared/testenv"
 	"github.com/k0smotron/k0smotron/shared/workload"
 )
 
 const (
-	fieldOwner = "k0smotron-bootstrap"
 	// name is that of the Machine and of its config.
 	name = "workers-x7k2p"
 )
@@ -46,30 +39,12 @@ func TestMain(m *testing.M) {
 	}, func(e *testenv.Environment) { env = e }))
 }
 
-// clusters is access to one workload cluster; none while client is nil.
-type clusters struct{ client client.Client }
-
-var _ workload.Clusters = (*clusters)(nil)
-
-func (c *clusters) Client(context.Context, client.ObjectKey) (client.Client, error) {
-	if c.client == nil {
-		return nil, phase.Waiting(workload.NotConnected, "waiting for the connection to workload cluster tiger", 1)
-	}
-	return c.client, nil
-}
-
-func (c *clusters) Live(ctx context.Context, key client.ObjectKey) (client.Client, error) {
-	return c.Client(ctx, key)
-}
-
-func (*clusters) Watch(context.Context, client.ObjectKey, clustercache.Watcher) error { return nil }
-
 // world is one cluster with one worker to be.
 type world struct {
 	t          *testing.T
 	namespace  string
 	clock      *clocktesting.FakeClock
-	clusters   *clusters
+	clusters   *stage.Clusters
 	workload   client.WithWatch
 	reconciler *workerconfig.Reconciler
 }
@@ -77,26 +52,16 @@ type world struct {
 // newWorld has a namespace and a manager, and nothing in it.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, namespace: env.Namespace(t), clock: testenv.Clock(), workload: newWorkload()}
-	w.clusters = &clusters{client: w.workload}
+	w := &world{t: t, namespace: env.Namespace(t), clock: testenv.Clock(), workload: stage.Workload()}
+	w.clusters = &stage.Clusters{Connected: w.workload}
 	w.reconciler = newReconciler(env.Client, env.Client, w.clusters, w.clock)
 	return w
-}
-
-func newWorkload() client.WithWatch {
-	return fake.NewClientBuilder().WithReturnManagedFields().Build()
 }
 
 func newReconciler(
 	c client.Client, live client.Reader, workloads workload.Clusters, clock *clocktesting.FakeClock,
 ) *workerconfig.Reconciler {
-	applier := apply.New(c, fieldOwner)
-	return &workerconfig.Reconciler{Steps: machineconfig.Steps{
-		Client: c, Live: live, Applier: applier, Workload: workloads, Clock: clock,
-		Tokens: jointoken.Store{
-			Reader: c, Live: live, Management: applier, FieldOwner: fieldOwner, Clock: clock, Random: rand.Reader,
-		},
-	}}
+	return &workerconfig.Reconciler{Steps: stage.Steps(c, live, workloads, clock)}
 }
 
 // ready makes all that a worker needs, its config being changed by overrides.

@@ -117,7 +117,7 @@ func TestWaits(t *testing.T) {
 		},
 		"NotConnected": {
 			func(w *world) {
-				w.clusters.client = nil
+				w.clusters.Connected = nil
 				w.ready()
 			}, joinable,
 			"False WorkloadClusterNotConnected: waiting for the connection to workload cluster tiger",
@@ -220,7 +220,7 @@ func TestConditionsGoBack(t *testing.T) {
 	w.settle()
 	require.True(t, w.isReady())
 
-	w.clusters.client = nil
+	w.clusters.Connected = nil
 	w.settle()
 	assert.Contains(t, w.condition(bootstrapv1.ControlPlaneJoinableCondition), "False WorkloadClusterNotConnected")
 	assert.Equal(t, "True Available", w.condition(bootstrapv1.DataSecretAvailableCondition))
@@ -234,7 +234,7 @@ func TestConditionsGoBack(t *testing.T) {
 		w.condition(bootstrapv1.DataSecretAvailableCondition),
 	)
 
-	w.clusters.client = w.workload
+	w.clusters.Connected = w.workload
 	w.settle()
 	assert.True(t, w.isReady())
 }
