@@ -2,7 +2,10 @@
 
 package k0scontract
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Case names the test that holds k0s to a fact.
 type Case string
@@ -21,6 +24,11 @@ const (
 	CaseDisabled         Case = "disabled components do not run"
 	CaseRestartRenews    Case = "a restart renews every leaf certificate"
 	CaseKineIsStarted    Case = "kine is started with the data source"
+
+	CaseControllerInstalls Case = "a controller is installed"
+	CaseMachineController  Case = "a controller runs as its machine says, and tells who it is"
+	CaseMachineFiles       Case = "files of a machine are used and stay safe"
+	CaseControllerJoins    Case = "a controller joins by its token"
 )
 
 // rule gives facts of a kind their case. An empty pattern fits all names; one that ends in "*" fits by its beginning.
@@ -30,7 +38,36 @@ type rule struct {
 	cases    Case
 }
 
-func rules() []rule {
+func rules() []rule { return slices.Concat(machineRules(), hostedRules()) }
+
+// machineRules are those of user data that makes controllers.
+func machineRules() []rule {
+	return []rule{
+		{KindCommand, []string{"install controller"}, CaseControllerInstalls},
+		{
+			KindUnit, []string{"k0scontroller.service", "k0scontroller.service.d/k0smotron.conf"}, CaseControllerInstalls,
+		},
+		{KindFlag, []string{
+			"install controller --force", "install controller --env", "install controller --config",
+			"install controller --enable-dynamic-config", "install controller --disable-components",
+			"install controller --data-dir", "install controller --ignore-pre-flight-checks",
+			"install controller --enable-worker", "install controller --no-taints", "install controller --labels",
+			"install controller --taints", "install controller --profile", "install controller --kubelet-extra-args",
+			"install controller --logging",
+		}, CaseControllerInstalls},
+		{KindFlag, []string{"install controller --token-file"}, CaseControllerJoins},
+		{KindCommand, []string{"status"}, CaseMachineController},
+		{KindFile, []string{"etcd/member/snap/db"}, CaseMachineController},
+		{KindKey, []string{"storage.etcd.extraArgs.*"}, CaseMachineController},
+		{KindFile, []string{
+			"k0s.yaml 0600 root:root", "pki/ca.crt 0644 root:root", "pki/ca.key 0600 root:root",
+			"pki/front-proxy-ca.crt 0644 root:root", "pki/front-proxy-ca.key 0600 root:root", "pki/sa.pub 0644 root:root",
+			"pki/sa.key 0600 root:root", "pki/etcd/ca.crt 0644 root:root", "pki/etcd/ca.key 0600 root:root",
+		}, CaseMachineFiles},
+	}
+}
+
+func hostedRules() []rule {
 	return []rule{
 		{KindCommand, []string{"install worker"}, CaseWorkerInstalls},
 		{KindCommand, []string{"controller"}, CaseFlagsAreChecked},

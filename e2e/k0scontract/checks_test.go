@@ -84,39 +84,45 @@ func with(t *testing.T, document, place, key, value string) string {
 
 // TestWorkerInstalls runs the one k0s command of every golden user data.
 func TestWorkerInstalls(t *testing.T) {
-	for name, user := range goldenUserData(t) {
+	for name, user := range goldenWorkers(t) {
 		t.Run(name, func(t *testing.T) {
 			ran(CaseWorkerInstalls)
 			n := newNode(t, "worker", nil, nil)
-			code, output := n.exitCode(t, append([]string{"k0s"}, user.Arguments...)...)
-			require.Zero(t, code, output)
-			unit := n.read(t, path.Join("/etc/systemd/system", user.Parameters["unit"]))
-			_, flags := splitCommand(user.Arguments)
-			for _, flag := range flags {
-				switch {
-				case flag == "--force":
-				case strings.HasPrefix(flag, "--env="):
-					assert.Contains(t, unit, "Environment=", flag)
-				default:
-					assert.Contains(t, unit, flagName(flag)+"=", "the unit repeats %s", flag)
-				}
-			}
-			for _, line := range []string{"Restart=always", "KillMode=process"} {
-				assert.Contains(t, unit, line)
-			}
-			code, output = n.exitCode(t, append([]string{"k0s"}, user.Arguments...)...)
-			assert.Zero(t, code, "with --force a second time succeeds: %s", output)
-			code, _ = n.exitCode(t, "k0s", "install", "worker")
-			assert.Equal(t, 1, code, "without --force a second time fails")
+			n.assertInstalls(t, user)
 		})
 	}
+}
+
+// assertInstalls runs the one k0s command of a machine, and looks at the unit that it makes.
+func (n *node) assertInstalls(t *testing.T, user UserData) {
+	t.Helper()
+	code, output := n.exitCode(t, append([]string{"k0s"}, user.Arguments...)...)
+	require.Zero(t, code, output)
+	unit := n.read(t, path.Join("/etc/systemd/system", user.Parameters["unit"]))
+	for _, flag := range user.flags() {
+		switch {
+		case flag == "--force":
+		case strings.HasPrefix(flag, "--env="):
+			assert.Contains(t, unit, "Environment=", flag)
+			assert.Contains(t, unit, strings.TrimPrefix(flag, "--env="))
+		default:
+			assert.Contains(t, unit, flagName(flag)+"=", "the unit repeats %s", flag)
+		}
+	}
+	for _, line := range []string{"Restart=always", "KillMode=process"} {
+		assert.Contains(t, unit, line)
+	}
+	code, output = n.exitCode(t, append([]string{"k0s"}, user.Arguments...)...)
+	assert.Zero(t, code, "with --force a second time succeeds: %s", output)
+	code, _ = n.exitCode(t, "k0s", "install", user.Role())
+	assert.Equal(t, 1, code, "without --force a second time fails")
 }
 
 // TestWorkerJoins lets a worker get its identity with a token of ours, and refuses tokens that are not a worker's.
 func TestWorkerJoins(t *testing.T) {
 	hosted := goldenHosted(t)["etcd-loadbalancer"]
 	require.NotNil(t, hosted)
-	user := goldenUserData(t)["minimal"]
+	user := goldenWorkers(t)["minimal"]
 	c := prepareControlPlane(t, hosted)
 	c.startK0s(t)
 	ran(CaseWorkerJoins)

@@ -54,6 +54,7 @@ type nodeConfig struct {
 				DataSource string `json:"dataSource"`
 			} `json:"kine"`
 			Etcd struct {
+				ExtraArgs       map[string]string `json:"extraArgs"`
 				ExternalCluster struct {
 					Endpoints      []string `json:"endpoints"`
 					EtcdPrefix     string   `json:"etcdPrefix"`

@@ -5,6 +5,7 @@
 package k0scontract
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -45,8 +46,25 @@ func goldenHosted(t *testing.T) map[string]*Hosted {
 	return found
 }
 
-// goldenUserData are the golden user data of machines, by the name of their folder.
-func goldenUserData(t *testing.T) map[string]UserData {
+// goldenWorkers are the golden user data of workers, by the name of their folder.
+func goldenWorkers(t *testing.T) map[string]UserData {
+	t.Helper()
+	return goldenUserData(t, "worker")
+}
+
+// goldenControllers are the golden user data of controllers that a k0s of the tested minor runs.
+func goldenControllers(t *testing.T) map[string]UserData {
+	t.Helper()
+	found := goldenUserData(t, "controller")
+	maps.DeleteFunc(found, func(_ string, user UserData) bool {
+		return user.Minor() != "" && user.Minor() != testedMinor
+	})
+	require.NotEmpty(t, found)
+	return found
+}
+
+// goldenUserData are the golden user data of machines of a role, by the name of their folder.
+func goldenUserData(t *testing.T, role string) map[string]UserData {
 	t.Helper()
 	files, err := GoldenFiles(repoRoot(t))
 	require.NoError(t, err)
@@ -58,7 +76,9 @@ func goldenUserData(t *testing.T) map[string]UserData {
 		}
 		parsed, err := ParseUserData(content)
 		require.NoError(t, err, file)
-		found[filepath.Base(filepath.Dir(file))] = parsed
+		if parsed.Role() == role {
+			found[filepath.Base(filepath.Dir(file))] = parsed
+		}
 	}
 	require.NotEmpty(t, found)
 	return found

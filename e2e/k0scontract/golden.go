@@ -67,7 +67,7 @@ func factsOf(path string) ([]Fact, error) {
 		if err != nil {
 			return nil, err
 		}
-		return parsed.Facts(), nil
+		return parsed.Facts()
 	case strings.Contains(string(data), "\nkind: StatefulSet\n"):
 		hosted, err := ParseHosted(data)
 		if err != nil || hosted == nil {

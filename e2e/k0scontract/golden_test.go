@@ -44,6 +44,8 @@ func TestNewOutputHasNoCase(t *testing.T) {
 		{Kind: k0scontract.KindKey, Name: "api.brandNew"},
 		{Kind: k0scontract.KindProbe, Name: "/healthz"},
 		{Kind: k0scontract.KindFile, Name: "join-token 0644"},
+		{Kind: k0scontract.KindFile, Name: "pki/ca.key 0644 root:root"},
+		{Kind: k0scontract.KindFlag, Name: "install controller --brand-new"},
 		{Kind: k0scontract.KindCapability, Name: "SYS_ADMIN"},
 	} {
 		_, found := k0scontract.CaseOf(fact)
@@ -76,13 +78,78 @@ write_files:
 func TestUserDataFacts(t *testing.T) {
 	parsed, err := k0scontract.ParseUserData([]byte(userData))
 	require.NoError(t, err)
+	assert.Equal(t, "worker", parsed.Role())
+	facts, err := parsed.Facts()
+	require.NoError(t, err)
 	assert.ElementsMatch(t, []k0scontract.Fact{
 		{Kind: k0scontract.KindCommand, Name: "install worker"},
 		{Kind: k0scontract.KindUnit, Name: "k0sworker.service"},
 		{Kind: k0scontract.KindFile, Name: "kubelet.conf"},
 		{Kind: k0scontract.KindFlag, Name: "install worker --token-file"},
 		{Kind: k0scontract.KindFile, Name: "join-token 0600 root:root"},
-	}, parsed.Facts())
+	}, facts)
+}
+
+const controllerData = `#cloud-config
+write_files:
+- {path: /etc/k0s/join-token, permissions: "0600", content: token}
+- {path: /data/k0s/pki/etcd/ca.key, permissions: "0600", content: key}
+- {path: /etc/motd, permissions: "0644", content: hello}
+- path: /etc/systemd/system/k0scontroller.service.d/k0smotron.conf
+  permissions: "0644"
+  content: "[Unit]"
+- path: /etc/k0s/k0s.yaml
+  permissions: "0600"
+  content: |
+    spec: {api: {extraArgs: {a: b}}, storage: {type: etcd, etcd: {extraArgs: {name: m, max-learners: "5"}}}}
+- path: /etc/k0smotron/k0s-arguments
+  permissions: "0600"
+  content: |
+    install
+    controller
+    --env=AUTOPILOT_HOSTNAME=m
+    --disable-components=a,b
+- path: /etc/k0smotron/parameters
+  permissions: "0600"
+  content: |
+    unit=k0scontroller.service
+    ask_k0s=yes
+    pki_dir=/data/k0s/pki
+    joined_file=/data/k0s/etcd/member/snap/db
+    download_url=http://lab/k0s-v1.36.3%2Bk0s.2-amd64
+`
+
+func TestControllerDataFacts(t *testing.T) {
+	parsed, err := k0scontract.ParseUserData([]byte(controllerData))
+	require.NoError(t, err)
+	assert.Equal(t, "controller", parsed.Role())
+	assert.Equal(t, "v1.36", parsed.Minor())
+	facts, err := parsed.Facts()
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []k0scontract.Fact{
+		{Kind: k0scontract.KindCommand, Name: "install controller"},
+		{Kind: k0scontract.KindCommand, Name: "status"},
+		{Kind: k0scontract.KindUnit, Name: "k0scontroller.service"},
+		{Kind: k0scontract.KindUnit, Name: "k0scontroller.service.d/k0smotron.conf"},
+		{Kind: k0scontract.KindFile, Name: "etcd/member/snap/db"},
+		{Kind: k0scontract.KindFile, Name: "join-token 0600 root:root"},
+		{Kind: k0scontract.KindFile, Name: "pki/etcd/ca.key 0600 root:root"},
+		{Kind: k0scontract.KindFile, Name: "k0s.yaml 0600 root:root"},
+		{Kind: k0scontract.KindFlag, Name: "install controller --env"},
+		{Kind: k0scontract.KindFlag, Name: "install controller --disable-components"},
+		{Kind: k0scontract.KindComponent, Name: "a"},
+		{Kind: k0scontract.KindComponent, Name: "b"},
+		{Kind: k0scontract.KindKey, Name: "api.extraArgs"},
+		{Kind: k0scontract.KindKey, Name: "storage.type"},
+		{Kind: k0scontract.KindKey, Name: "storage.etcd.extraArgs.name"},
+		{Kind: k0scontract.KindKey, Name: "storage.etcd.extraArgs.max-learners"},
+	}, facts)
+	for _, fact := range facts {
+		if fact.Kind != k0scontract.KindComponent {
+			_, found := k0scontract.CaseOf(fact)
+			assert.True(t, found, "%v has a case", fact)
+		}
+	}
 }
 
 const objects = `---

@@ -141,11 +141,7 @@ func (h *Hosted) Facts() []Fact {
 	facts := []Fact{{KindCommand, command}}
 	for _, flag := range flags {
 		facts = append(facts, Fact{KindFlag, command + " " + flagName(flag)})
-		if components, found := strings.CutPrefix(flag, "--disable-components="); found {
-			for component := range strings.SplitSeq(components, ",") {
-				facts = append(facts, Fact{KindComponent, component})
-			}
-		}
+		facts = append(facts, componentFacts(flag)...)
 	}
 	for path := range h.Files() {
 		facts = append(facts, Fact{KindFile, path})
@@ -210,12 +206,13 @@ func ConfigFacts(kind Kind, data []byte) ([]Fact, error) {
 	return facts, nil
 }
 
-// leaves are the paths of all values in an object. What users name freely ends a path: flags, and profiles' values.
+// leaves are the paths of all values in an object. What users name freely ends a path: flags, and profiles' values. The
+// flags of etcd are named, too: some of them are ours.
 func leaves(prefix string, object map[string]any) []string {
 	var paths []string
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		below, isObject := object[key].(map[string]any)
-		if !isObject || key == "extraArgs" {
+		if !isObject || key == "extraArgs" && prefix != "storage.etcd." {
 			paths = append(paths, prefix+key)
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,9 @@ import (
 const (
 	argumentsPath  = "/etc/k0smotron/k0s-arguments"
 	parametersPath = "/etc/k0smotron/parameters"
+	configPath     = "/etc/k0s/k0s.yaml"
+	tokenPath      = "/etc/k0s/join-token"
+	unitDir        = "/etc/systemd/system/"
 )
 
 // cloudConfig is how user data begins.
@@ -74,20 +78,83 @@ func ParseUserData(data []byte) (UserData, error) {
 	return parsed, nil
 }
 
+// Role is what the machine becomes: worker or controller.
+func (u UserData) Role() string { return u.Arguments[len(u.Arguments)-len(u.flags())-1] }
+
+func (u UserData) flags() []string {
+	_, flags := splitCommand(u.Arguments)
+	return flags
+}
+
+// release is a k0s version in a URL or in the name of a file.
+var release = regexp.MustCompile(`v1\.\d+\.`)
+
+// Minor is the minor version of the k0s that the machine downloads, as "v1.36"; empty if the user data does not tell.
+func (u UserData) Minor() string {
+	return strings.TrimSuffix(release.FindString(u.Parameters["download_url"]+" "+u.Parameters["checksums_name"]), ".")
+}
+
 // Facts are what this user data relies on.
-func (u UserData) Facts() []Fact {
+func (u UserData) Facts() ([]Fact, error) {
 	command, flags := splitCommand(u.Arguments)
-	facts := []Fact{
-		{KindCommand, command},
-		{KindUnit, u.Parameters["unit"]},
-		{KindFile, path.Base(u.Parameters["joined_file"])},
+	facts := []Fact{{KindCommand, command}, {KindUnit, u.Parameters["unit"]}}
+	if u.Parameters["ask_k0s"] != "" {
+		facts = append(facts, Fact{KindCommand, "status"})
+	}
+	if file := u.Parameters["joined_file"]; file != "" {
+		facts = append(facts, Fact{KindFile, u.belowData(file)})
 	}
 	for _, flag := range flags {
 		facts = append(facts, Fact{KindFlag, command + " " + flagName(flag)})
+		facts = append(facts, componentFacts(flag)...)
 	}
-	token := u.Parameters["token_file"]
-	file := u.Files[token]
-	return append(facts, Fact{KindFile, fmt.Sprintf("%s %04o %s", path.Base(token), file.Mode, file.Owner)})
+	for at, file := range u.Files {
+		facts = append(facts, u.fileFacts(at, file)...)
+	}
+	config, isController := u.Files[configPath]
+	if !isController {
+		return facts, nil
+	}
+	keys, err := ConfigFacts(KindKey, []byte(config.Content))
+	return append(facts, keys...), err
+}
+
+// belowData is a path below k0s's data directory; of a worker's, where that does not matter, only the last part.
+func (u UserData) belowData(file string) string {
+	below, found := strings.CutPrefix(file, path.Dir(u.Parameters["pki_dir"])+"/")
+	if !found || u.Parameters["pki_dir"] == "" {
+		return path.Base(file)
+	}
+	return below
+}
+
+// fileFacts are those of a file that k0s, or the system manager for k0s, reads.
+func (u UserData) fileFacts(at string, file File) []Fact {
+	named := func(name string) []Fact {
+		return []Fact{{KindFile, fmt.Sprintf("%s %04o %s", name, file.Mode, file.Owner)}}
+	}
+	pki := u.Parameters["pki_dir"]
+	switch {
+	case at == tokenPath || at == u.Parameters["token_file"] || at == configPath:
+		return named(path.Base(at))
+	case pki != "" && strings.HasPrefix(at, pki+"/"):
+		return named(u.belowData(at))
+	case strings.HasPrefix(at, unitDir+u.Parameters["unit"]+".d/"):
+		return []Fact{{KindUnit, strings.TrimPrefix(at, unitDir)}}
+	}
+	return nil
+}
+
+func componentFacts(flag string) []Fact {
+	list, found := strings.CutPrefix(flag, "--disable-components=")
+	if !found {
+		return nil
+	}
+	var facts []Fact
+	for component := range strings.SplitSeq(list, ",") {
+		facts = append(facts, Fact{KindComponent, component})
+	}
+	return facts
 }
 
 // splitCommand parts the words of a command from its flags.
