@@ -20,7 +20,9 @@ func controlPlane(version, document string, replicas int32) *controlplanev1.K0sC
 	c := &controlplanev1.K0sControlPlane{}
 	c.Name = "tiger"
 	c.Spec.Version, c.Spec.Replicas = version, &replicas
-	c.Spec.K0sConfigSpec.K0s.Raw = []byte(document)
+	if document != "" {
+		c.Spec.K0sConfigSpec.K0s.Raw = []byte(document)
+	}
 	return c
 }
 
