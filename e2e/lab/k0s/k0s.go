@@ -25,10 +25,15 @@ const Version = "v1.36.3+k0s.2"
 // Variable is the environment variable that names a k0s binary to use.
 const Variable = "K0S_BINARY"
 
+// NextVariable is the environment variable that names a k0s of another release, for scenarios that change the version.
+const NextVariable = "K0S_NEXT_BINARY"
+
 // Binary is a k0s to run.
 type Binary struct {
 	// Path is the executable on this host.
 	Path string
+	// Version is what it says it is.
+	Version string
 	// Origin tells a person where it comes from.
 	Origin string
 }
@@ -54,14 +59,35 @@ func given(ctx context.Context, path string) (Binary, error) {
 	if err != nil {
 		return Binary{}, fmt.Errorf("resolving %s: %w", Variable, err)
 	}
-	version, err := command.Output(ctx, path, "version")
+	version, err := versionOf(ctx, path)
 	if err != nil {
 		return Binary{}, fmt.Errorf("asking %s=%s for its version: %w", Variable, path, err)
 	}
-	if got := strings.TrimSpace(version); got != Version {
-		return Binary{}, fmt.Errorf("%s=%s is k0s %s, the lab needs %s", Variable, path, got, Version)
+	if version != Version {
+		return Binary{}, fmt.Errorf("%s=%s is k0s %s, the lab needs %s", Variable, path, version, Version)
 	}
-	return Binary{Path: path, Origin: "k0s " + Version + " from " + Variable}, nil
+	return Binary{Path: path, Version: Version, Origin: "k0s " + Version + " from " + Variable}, nil
+}
+
+// Next returns the k0s of another release, and whether there is one.
+func Next(ctx context.Context) (next Binary, found bool, err error) {
+	path := os.Getenv(NextVariable)
+	if path == "" {
+		return Binary{}, false, nil
+	}
+	version, err := versionOf(ctx, path)
+	if err != nil {
+		return Binary{}, false, fmt.Errorf("asking %s=%s for its version: %w", NextVariable, path, err)
+	}
+	if version == Version {
+		return Binary{}, false, fmt.Errorf("%s=%s is k0s %s, too: name another release", NextVariable, path, version)
+	}
+	return Binary{Path: path, Version: version, Origin: "k0s " + version + " from " + NextVariable}, true, nil
+}
+
+func versionOf(ctx context.Context, path string) (string, error) {
+	version, err := command.Output(ctx, path, "version")
+	return strings.TrimSpace(version), err
 }
 
 func standIn(ctx context.Context, p layout.Paths) (Binary, error) {
@@ -72,7 +98,7 @@ func standIn(ctx context.Context, p layout.Paths) (Binary, error) {
 		return Binary{}, fmt.Errorf("building the stand-in for k0s: %w", err)
 	}
 	return Binary{
-		Path:   path,
+		Path: path, Version: Version,
 		Origin: "the lab's stand-in for k0s: neither " + Variable + " nor the internet is there",
 	}, nil
 }

@@ -39,6 +39,36 @@ func TestFindTakesTheGivenBinary(t *testing.T) {
 	}
 }
 
+func TestNextIsOfAnotherRelease(t *testing.T) {
+	t.Setenv(NextVariable, "")
+	_, found, err := Next(t.Context())
+	require.NoError(t, err)
+	assert.False(t, found)
+
+	for name, test := range map[string]struct{ says, failure string }{
+		"Another": {says: "v1.36.3+k0s.3"},
+		"TheSame": {says: Version, failure: "name another release"},
+		"Broken":  {failure: "asking K0S_NEXT_BINARY="},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "k0s")
+			if test.says != "" {
+				require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\necho "+test.says+"\n"), 0o755))
+			}
+			t.Setenv(NextVariable, path)
+			next, found, err := Next(t.Context())
+			if test.failure != "" {
+				require.ErrorContains(t, err, test.failure)
+				return
+			}
+			require.NoError(t, err)
+			assert.True(t, found)
+			assert.Equal(t, test.says, next.Version)
+			assert.Equal(t, path, next.Path)
+		})
+	}
+}
+
 func TestOfficial(t *testing.T) {
 	content := "a binary"
 	sum := sha256.Sum256([]byte(content))

@@ -36,7 +36,7 @@ func release(arch string) artifact {
 
 // official downloads a published binary into dir unless it is there, and holds it against its published checksum.
 func official(ctx context.Context, a artifact, dir string) (Binary, error) {
-	binary := Binary{Path: filepath.Join(dir, a.name), Origin: "the official release " + Version}
+	binary := Binary{Path: filepath.Join(dir, a.name), Version: Version, Origin: "the official release " + Version}
 	if _, err := os.Stat(binary.Path); err == nil {
 		return binary, nil
 	}

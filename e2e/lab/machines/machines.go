@@ -60,7 +60,15 @@ func Prepare(ctx context.Context, p layout.Paths, binary k0s.Binary, progress io
 	if err != nil {
 		return err
 	}
-	return writeConfig(p, compose(p, binary, root, images))
+	config := compose(p, binary, root, images)
+	next, found, err := k0s.Next(ctx)
+	if err != nil {
+		return err
+	}
+	if found {
+		config.Downloads[download.FileName(next.Version, layout.Arch())] = next.Path
+	}
+	return writeConfig(p, config)
 }
 
 // compose says what every machine gets.

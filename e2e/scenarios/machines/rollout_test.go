@@ -11,8 +11,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/k0smotron/k0smotron/e2e/framework"
+	"github.com/k0smotron/k0smotron/e2e/lab/download"
+	"github.com/k0smotron/k0smotron/e2e/lab/k0s"
+	"github.com/k0smotron/k0smotron/e2e/lab/layout"
 )
 
 // requestPatience is how long a condition may take to follow what is so already.
@@ -82,4 +86,28 @@ func replaced(t *testing.T, cluster framework.Cluster, before []string) []int {
 	})
 	cluster.Stable(t, len(before), 10*time.Minute)
 	return seen
+}
+
+// Every controller is replaced by one of another release while a client writes all the time.
+func TestUpgrade(t *testing.T) {
+	framework.NeedsK0s(t)
+	next, found, err := k0s.Next(t.Context())
+	require.NoError(t, err)
+	if !found {
+		t.Skipf("skipped: no second release of k0s, %s names none", k0s.NextVariable)
+	}
+	timed(t)
+	cluster := lab.CreateOnMachines(t, "upgrade", replicas(t, "3"))
+	cluster.Works(t, fromNothing(3))
+	cluster.Stable(t, 3, fromNothing(1))
+	before := cluster.ControllerNames(t)
+	sum, err := download.Sum(next.Path)
+	require.NoError(t, err)
+	writer := cluster.Writes(t)
+	cluster.Change(t, fmt.Sprintf(`{"spec":{"version":%q,"k0sConfigSpec":{"downloadOptions":{"checksums":[`+
+		`{"arch":%q,"sha256":%q}]}}}}`, next.Version, layout.Arch(), sum))
+	replaced(t, cluster, before)
+	assert.LessOrEqual(t, writer.Stop(t), tolerable, "nothing could be written")
+	assert.Equal(t, next.Version, lab.Kubectl(t, "get", "k0scontrolplane", cluster.Name, "-o", "jsonpath={.status.version}"))
+	goesAway(t, cluster)
 }
