@@ -98,7 +98,7 @@ url=$1
   mkdir -p "$ROOT/run" && : >"$ROOT/run/k0s-runs" ;;
 "start k0scontroller.service")
   [ -e "$ROOT/etc/systemd/system/k0scontroller.service" ] || return 5
-  . "$ROOT/assert"
+  . "$ROOT/assert" || return 1
   [ -e "$ROOT/run/k0s-runs" ] || echo "k0s started" >>"$EVENTS"
   mkdir -p "$ROOT/run" && : >"$ROOT/run/k0s-runs" ;;
 "is-active --quiet k0sworker.service" | "is-active --quiet k0scontroller.service")
