@@ -37,8 +37,8 @@ type Snapshot struct {
 	// FailureDomains are the names of the Cluster's failure domains that control planes may use. None: infrastructure has
 	// no failure domains.
 	FailureDomains []string
-	// NextMachine is the recorded name of the next Machine. The reconciler clears it when it has seen the Machine, so that
-	// no name is used twice.
+	// NextMachine is the recorded name of the next Machine. The reconciler clears it when it has seen the Machine, at the
+	// latest before it deletes the Machine or lets it go, so that no name is used twice.
 	NextMachine string
 	// Machines are the Machines of this control plane and whatever else bears the name of one (see [Machine.HalfMade]).
 	Machines []Machine

@@ -15,8 +15,8 @@ const (
 	// Create makes the objects of a Machine that do not exist yet, in the order infrastructure, config, Machine; or, with
 	// no name, records one and does no more.
 	Create Kind = "Create"
-	// Delete removes what there is of a name: a Machine; of a half-made one first the record of its name, then its config
-	// and infrastructure; of a member without a Machine its vote, by asking it to leave.
+	// Delete clears the record of the name, if it is recorded, and then removes what there is of it: a Machine; of a
+	// half-made one its config and infrastructure; of a member without a Machine its vote, by asking it to leave.
 	Delete Kind = "Delete"
 	// Wait does nothing because something else must happen first.
 	Wait Kind = "Wait"

@@ -264,7 +264,7 @@ func strayMember(p *plan) *Action {
 		return nil
 	}
 	for i := range p.Strays {
-		if p.isRemovable(&p.Strays[i]) {
+		if isRemovable(&p.Strays[i]) {
 			name := p.Strays[i].Name
 			return remove(name, ReasonStrayMember, "member "+name+" is removed from etcd: it is down and has no machine")
 		}

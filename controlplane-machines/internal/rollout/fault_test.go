@@ -19,8 +19,13 @@ func (w *world) fault(s step) {
 		})
 	case "by hand":
 		w.some(s, (*node).isMachine, func(n *node) { w.byHand, n.deleting = true, w.now })
+	case "tear out":
+		w.some(s, func(n *node) bool { return n.isMachine() && n.member.joined && n.name != w.cp.next }, func(n *node) {
+			w.byHand = true
+			w.terminate(n)
+		})
 	case "forget":
-		w.some(s, func(n *node) bool { return n.member.object && n.wasMember && w.storage != elsewhere },
+		w.some(s, func(n *node) bool { return n.member.object && n.machine && n.wasMember && w.storage != elsewhere },
 			func(n *node) { n.member = etcdMember{} })
 	case "contact":
 		w.contact = !w.contact

@@ -98,7 +98,7 @@ func expected() []string {
 	list := []string{
 		"crash", "stale read", "learner", "died while joining", "lost machine", "stray member", "replicas", "version",
 		"template", "revert", "strategy", "mark", "deletion", "lose", "freeze", "return", "contact", "certificates", "endpoint",
-		"by hand", "forget", "lose status", "converged", "Create records a name",
+		"by hand", "tear out", "forget", "lose status", "converged", "Create records a name",
 		"Create Initializing", "Create ScalingUp", "Create RollingOut", "Delete ScalingDown", "Delete RollingOut",
 		"Delete HalfMade", "Delete JoinTimedOut", "Delete NotStarted", "Delete StrayMember", "Delete Deleting",
 		"Nothing AsWanted", "Nothing DeletionCompleted",

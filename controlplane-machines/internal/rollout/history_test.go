@@ -30,7 +30,7 @@ var happenings = func() []string {
 	for happens, weight := range map[string]int{
 		"pass": 90, "time": 60, "replicas": 8, "version": 5, "template": 4, "revert": 3, "mark": 5, "strategy": 2,
 		"lose": 3, "freeze": 8, "return": 8, "contact": 4, "certificates": 2, "endpoint": 6, "delete": 1, "workers": 2,
-		"by hand": 1, "forget": 1, "lose status": 1, "clean": 1,
+		"by hand": 1, "tear out": 1, "forget": 1, "lose status": 1, "clean": 1,
 	} {
 		for range weight {
 			list = append(list, happens)

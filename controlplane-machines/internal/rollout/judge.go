@@ -35,11 +35,10 @@ func (p *plan) isSuperseded(m *controlplane.Machine) bool {
 	}
 }
 
-// isRemovable tells that a member without a Machine is known to be down and can be removed. That never harms the quorum of
-// the others, but it takes their quorum.
-func (p *plan) isRemovable(m *controlplane.Member) bool {
-	return m.MayVote() && !m.Leaving && m.Health == controlplane.Unhealthy &&
-		p.Quorum().Holds() && p.QuorumWithout(m.Name).Holds()
+// isRemovable tells that a member is known to be down and not leaving yet. Removing it harms nobody: etcd answers, so the
+// others are a quorum even with it, and are one all the more without it.
+func isRemovable(m *controlplane.Member) bool {
+	return m.MayVote() && !m.Leaving && m.Health == controlplane.Unhealthy
 }
 
 // isMisplaced tells that a Machine is where no control plane should be any more.

@@ -263,6 +263,9 @@ func (w *world) create(action rollout.Action, writes *writer) {
 
 func (w *world) delete(action rollout.Action, writes *writer) {
 	n := w.node(action.Machine)
+	if w.cp.next == action.Machine {
+		writes.write(func() { w.cp.next = "" }, "clears the name %s", action.Machine)
+	}
 	switch {
 	case n == nil:
 	case n.machine:
@@ -271,9 +274,6 @@ func (w *world) delete(action rollout.Action, writes *writer) {
 			writes.write(func() { n.deleting = w.now }, "deletes Machine %s", n.name)
 		}
 	case n.exists():
-		if w.cp.next == n.name {
-			writes.write(func() { w.cp.next = "" }, "clears the name %s", n.name)
-		}
 		writes.write(func() { n.config = false }, "removes config %s", n.name)
 		writes.write(func() { n.infra, n.gone = false, true }, "removes infrastructure %s", n.name)
 	case n.member.object:

@@ -173,6 +173,8 @@ func (w *world) leave(n *node) {
 			w.terminate(n)
 		}
 	case w.now < n.deleting+n.fate.drain:
+	case w.cp.next == n.name:
+		w.cp.next = ""
 	case w.mayRelease(n):
 		n.released = w.now
 		w.changed("the hook of %s is released", n.name)
@@ -185,10 +187,10 @@ func (w *world) mayRelease(n *node) bool {
 	case w.cp.deleting || w.storage == elsewhere:
 		return true
 	case !w.reachable():
-		return n.consumed == never || !w.cp.initialized && !n.wasMember
+		return !n.data || n.role == controlplane.First && !w.cp.initialized && !n.wasMember
 	case !n.member.object && n.wasMember:
 		return false
-	case !n.member.object && n.data && w.cp.initialized:
+	case !n.member.object && n.data && n.role == controlplane.Joining:
 		return w.mayForget(n)
 	case !n.member.object:
 		return true
@@ -222,7 +224,7 @@ func (w *world) mayForget(n *node) bool {
 
 // recordLeftOver remembers that a machine may have asked to join before it went.
 func (w *world) recordLeftOver(n *node) {
-	if n.consumed == never || n.role == controlplane.First {
+	if n.consumed == never {
 		return
 	}
 	w.cp.leftOver = slices.DeleteFunc(slices.Clone(w.cp.leftOver), func(l controlplane.LeftOver) bool {
