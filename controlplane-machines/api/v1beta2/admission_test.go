@@ -158,15 +158,19 @@ func TestUpdates(t *testing.T) {
 	namespace := env.Namespace(t)
 	version := func(version string) string { return "version: " + version + "\n" + infra }
 	cases := map[string]struct{ before, after, message string }{
-		"Patch":       {before: version("v1.36.3+k0s.2"), after: version("v1.36.4")},
-		"PatchBack":   {before: version("v1.36.3+k0s.2"), after: version("v1.36.2+k0s.0")},
-		"MinorUp":     {before: version("v1.35.7+k0s.0"), after: version("v1.36.3+k0s.2")},
-		"MinorUpNoV":  {before: version("1.35.7"), after: version("v1.36.3+k0s.2")},
-		"MinorDown":   {version("v1.36.3"), version("v1.35.7+k0s.0"), "restore a backup into a new Cluster"},
-		"MinorSkip":   {version("v1.34.10"), version("v1.36.3"), "upgrade one minor version at a time"},
-		"Replicas":    {before: minimal, after: minimal + "replicas: 3"},
-		"Strategy":    {before: minimal + "replicas: 3", after: minimal + "replicas: 3\nupdateStrategy: RecreateDeleteFirst"},
-		"Shrink":      {minimal + "replicas: 3\nupdateStrategy: RecreateDeleteFirst", minimal + "updateStrategy: RecreateDeleteFirst", "write Recreate"},
+		"Patch":      {before: version("v1.36.3+k0s.2"), after: version("v1.36.4")},
+		"PatchBack":  {before: version("v1.36.3+k0s.2"), after: version("v1.36.2+k0s.0")},
+		"MinorUp":    {before: version("v1.35.7+k0s.0"), after: version("v1.36.3+k0s.2")},
+		"MinorUpNoV": {before: version("1.35.7"), after: version("v1.36.3+k0s.2")},
+		"MinorDown":  {version("v1.36.3"), version("v1.35.7+k0s.0"), "restore a backup into a new Cluster"},
+		"MinorSkip":  {version("v1.34.10"), version("v1.36.3"), "upgrade one minor version at a time"},
+		"Replicas":   {before: minimal, after: minimal + "replicas: 3"},
+		"Strategy":   {before: minimal + "replicas: 3", after: minimal + "replicas: 3\nupdateStrategy: RecreateDeleteFirst"},
+		"Shrink": {
+			minimal + "replicas: 3\nupdateStrategy: RecreateDeleteFirst",
+			minimal + "updateStrategy: RecreateDeleteFirst",
+			"write Recreate",
+		},
 		"ShrinkAgain": {before: minimal + "replicas: 3\nupdateStrategy: RecreateDeleteFirst", after: minimal},
 		"Template": {
 			before: minimal,
@@ -273,9 +277,11 @@ func TestTemplate(t *testing.T) {
 	t.Parallel()
 	namespace := env.Namespace(t)
 	cases := map[string]refusal{
-		"Empty":          {spec: "{}"},
-		"DeleteFirst":    {spec: "{updateStrategy: RecreateDeleteFirst}"},
-		"Settings":       {spec: "{machineTemplate: {metadata: {labels: {a: b}}, spec: {taints: [" + taint + "]}}, k0sConfigSpec: {args: [--debug]}}"},
+		"Empty":       {spec: "{}"},
+		"DeleteFirst": {spec: "{updateStrategy: RecreateDeleteFirst}"},
+		"Settings": {
+			spec: "{machineTemplate: {metadata: {labels: {a: b}}, spec: {taints: [" + taint + "]}}, k0sConfigSpec: {args: [--debug]}}",
+		},
 		"InPlace":        {"{updateStrategy: InPlace}", "updateStrategy InPlace does not exist yet"},
 		"Naming":         {"{machineNaming: {template: a}}", "exactly once"},
 		"Version":        {"{version: v1.36.3}", "unknown field"},

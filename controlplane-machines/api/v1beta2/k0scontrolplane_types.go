@@ -5,6 +5,8 @@ package v1beta2
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+
+	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 )
 
 // ControlPlaneFinalizer keeps a K0sControlPlane until the workers and then its Machines are gone.
@@ -42,7 +44,19 @@ type K0sControlPlaneSpec struct {
 	// +kubebuilder:default=Recreate
 	UpdateStrategy UpdateStrategy `json:"updateStrategy,omitempty"` //nolint:kubeapilinter // Stored, so that a later default leaves this object as it is.
 
-	ControlPlaneSettings `json:",inline"`
+	// k0sConfigSpec says how k0s is configured and installed on the machines. Cluster-wide values of k0s are applied to
+	// the running cluster; a change of anything else replaces the Machines, one at a time. The type of the storage, the
+	// ranges of pods and services, the service domain, the network provider and etcd's max-learners cannot be changed.
+	// +optional
+	K0sConfigSpec bootstrapv1.K0sConfigSpec `json:"k0sConfigSpec,omitempty,omitzero"`
+
+	// machineNaming says how Machines are named.
+	// +optional
+	MachineNaming MachineNamingSpec `json:"machineNaming,omitempty,omitzero"`
+
+	// kubeconfigSecretMetadata is added to the Secret with the kubeconfig of the cluster.
+	// +optional
+	KubeconfigSecretMetadata bootstrapv1.SecretMetadata `json:"kubeconfigSecretMetadata,omitempty,omitzero"`
 }
 
 // K0sControlPlaneInitializationStatus tells how far the first start has come.

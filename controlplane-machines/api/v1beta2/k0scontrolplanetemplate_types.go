@@ -5,7 +5,35 @@ package v1beta2
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+
+	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 )
+
+// K0sControlPlaneTemplateMachineTemplateSpec describes the Machines of a control plane made from a template.
+//
+// +kubebuilder:validation:MinProperties=1
+type K0sControlPlaneTemplateMachineTemplateSpec struct {
+	// readinessGates are more conditions of a Machine that its Ready condition depends on.
+	// +optional
+	// +listType=map
+	// +listMapKey=conditionType
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	ReadinessGates []clusterv1.MachineReadinessGate `json:"readinessGates,omitempty"`
+
+	// deletion says how long the deletion of a Machine may wait for its Node.
+	// +optional
+	Deletion MachineDeletionSpec `json:"deletion,omitempty,omitzero"`
+
+	// taints are the taints that Cluster API keeps on the Nodes of controllers that are nodes, too.
+	// +optional
+	// +listType=map
+	// +listMapKey=key
+	// +listMapKey=effect
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	Taints []clusterv1.MachineTaint `json:"taints,omitempty"`
+}
 
 // K0sControlPlaneTemplateMachineTemplate describes the Machines of a control plane made from a template.
 //
@@ -17,7 +45,7 @@ type K0sControlPlaneTemplateMachineTemplate struct {
 
 	// spec describes the Machines. The infrastructure comes from the ClusterClass.
 	// +optional
-	Spec MachineSettings `json:"spec,omitempty,omitzero"`
+	Spec K0sControlPlaneTemplateMachineTemplateSpec `json:"spec,omitempty,omitzero"`
 }
 
 // K0sControlPlaneTemplateResourceSpec is the spec of a K0sControlPlane without what the topology controller adds.
@@ -31,7 +59,19 @@ type K0sControlPlaneTemplateResourceSpec struct {
 	// +optional
 	UpdateStrategy UpdateStrategy `json:"updateStrategy,omitempty"`
 
-	ControlPlaneSettings `json:",inline"`
+	// k0sConfigSpec says how k0s is configured and installed on the machines. Cluster-wide values of k0s are applied to
+	// the running cluster; a change of anything else replaces the Machines, one at a time. The type of the storage, the
+	// ranges of pods and services, the service domain, the network provider and etcd's max-learners cannot be changed.
+	// +optional
+	K0sConfigSpec bootstrapv1.K0sConfigSpec `json:"k0sConfigSpec,omitempty,omitzero"`
+
+	// machineNaming says how Machines are named.
+	// +optional
+	MachineNaming MachineNamingSpec `json:"machineNaming,omitempty,omitzero"`
+
+	// kubeconfigSecretMetadata is added to the Secret with the kubeconfig of the cluster.
+	// +optional
+	KubeconfigSecretMetadata bootstrapv1.SecretMetadata `json:"kubeconfigSecretMetadata,omitempty,omitzero"`
 }
 
 // K0sControlPlaneTemplateResource describes the K0sControlPlane made from a template. The topology controller of Cluster

@@ -5,8 +5,6 @@ package v1beta2
 import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
-
-	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 )
 
 // UpdateStrategy is how Machines are replaced when what they should be has changed.
@@ -62,9 +60,15 @@ type MachineDeletionSpec struct {
 	NodeDeletionTimeoutSeconds *int32 `json:"nodeDeletionTimeoutSeconds,omitempty"`
 }
 
-// MachineSettings are the settings of Machines that a control plane and a template have in common. A change of them
-// reaches the Machines in place: nothing is replaced.
-type MachineSettings struct {
+// MachineTemplateSpec describes the Machines of a control plane.
+//
+// +kubebuilder:validation:MinProperties=1
+type MachineTemplateSpec struct {
+	// infrastructureRef names the template of the machines' infrastructure, in the namespace of this object. With another
+	// template the Machines are replaced, one at a time.
+	// +optional
+	InfrastructureRef clusterv1.ContractVersionedObjectReference `json:"infrastructureRef,omitempty,omitzero"` //nolint:kubeapilinter // Cluster API's contract calls it a Ref.
+
 	// readinessGates are more conditions of a Machine that its Ready condition depends on.
 	// +optional
 	// +listType=map
@@ -87,18 +91,6 @@ type MachineSettings struct {
 	Taints []clusterv1.MachineTaint `json:"taints,omitempty"`
 }
 
-// MachineTemplateSpec describes the Machines of a control plane.
-//
-// +kubebuilder:validation:MinProperties=1
-type MachineTemplateSpec struct {
-	// infrastructureRef names the template of the machines' infrastructure, in the namespace of this object. With another
-	// template the Machines are replaced, one at a time.
-	// +optional
-	InfrastructureRef clusterv1.ContractVersionedObjectReference `json:"infrastructureRef,omitempty,omitzero"` //nolint:kubeapilinter // Cluster API's contract calls it a Ref.
-
-	MachineSettings `json:",inline"`
-}
-
 // MachineTemplate describes the Machines of a control plane.
 //
 // +kubebuilder:validation:MinProperties=1
@@ -118,21 +110,4 @@ type MachineTemplate struct {
 	// +kubebuilder:pruning:PreserveUnknownFields
 	// +kubebuilder:validation:Type=object
 	InfrastructureRef runtime.RawExtension `json:"infrastructureRef,omitempty,omitzero"` //nolint:kubeapilinter // Upstream's field, refused.
-}
-
-// ControlPlaneSettings are the settings that a control plane and a template have in common.
-type ControlPlaneSettings struct {
-	// k0sConfigSpec says how k0s is configured and installed on the machines. Cluster-wide values of k0s are applied to
-	// the running cluster; a change of anything else replaces the Machines, one at a time. The type of the storage, the
-	// ranges of pods and services, the service domain, the network provider and etcd's max-learners cannot be changed.
-	// +optional
-	K0sConfigSpec bootstrapv1.K0sConfigSpec `json:"k0sConfigSpec,omitempty,omitzero"`
-
-	// machineNaming says how Machines are named.
-	// +optional
-	MachineNaming MachineNamingSpec `json:"machineNaming,omitempty,omitzero"`
-
-	// kubeconfigSecretMetadata is added to the Secret with the kubeconfig of the cluster.
-	// +optional
-	KubeconfigSecretMetadata bootstrapv1.SecretMetadata `json:"kubeconfigSecretMetadata,omitempty,omitzero"`
 }

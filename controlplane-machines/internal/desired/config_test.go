@@ -19,7 +19,10 @@ import (
 // TestConfigurationIsWhole: the document says all that its two parts say.
 func TestConfigurationIsWhole(t *testing.T) {
 	t.Parallel()
-	f := facts(version, `{"spec":{"api":{"sans":["a"]},"network":{"provider":"calico","calico":{"mode":"vxlan"}},"telemetry":{"enabled":false}}}`)
+	f := facts(
+		version,
+		`{"spec":{"api":{"sans":["a"]},"network":{"provider":"calico","calico":{"mode":"vxlan"}},"telemetry":{"enabled":false}}}`,
+	)
 	configuration, err := desired.NewConfiguration(f, "5")
 	require.NoError(t, err)
 	want := map[string]any{
@@ -92,11 +95,19 @@ func TestDecideMaxLearners(t *testing.T) {
 		"Copied":               {version: version, learners: desired.LearnerFacts{Existing: config(users)}, want: "2"},
 		"CopiedAbsent":         {version: version, learners: desired.LearnerFacts{Existing: config("{}")}},
 		"CopiedAbsentNotUsers": {version: version, document: users, learners: desired.LearnerFacts{Existing: config("")}},
-		"CopiedOlder":          {version: "v1.33.13+k0s.1", learners: desired.LearnerFacts{Existing: config(users)}, want: "2"},
-		"ConfigsAreLost":       {version: version, learners: desired.LearnerFacts{Started: true}},
-		"ConfigIsBroken":       {version: version, learners: desired.LearnerFacts{Existing: config("{")}, err: "K0sControllerConfig m1"},
-		"DocumentIsBroken":     {version: version, document: "{", err: "spec.k0sConfigSpec.k0s"},
-		"VersionIsBroken":      {version: "latest", err: "spec.version"},
+		"CopiedOlder": {
+			version:  "v1.33.13+k0s.1",
+			learners: desired.LearnerFacts{Existing: config(users)},
+			want:     "2",
+		},
+		"ConfigsAreLost": {version: version, learners: desired.LearnerFacts{Started: true}},
+		"ConfigIsBroken": {
+			version:  version,
+			learners: desired.LearnerFacts{Existing: config("{")},
+			err:      "K0sControllerConfig m1",
+		},
+		"DocumentIsBroken": {version: version, document: "{", err: "spec.k0sConfigSpec.k0s"},
+		"VersionIsBroken":  {version: "latest", err: "spec.version"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -126,14 +137,24 @@ func TestLearnersAreWritten(t *testing.T) {
 		"Removed":  {users, "", map[string]any{"a": "b"}},
 		"None":     {`{}`, "", nil},
 		"Kine":     {`{"spec":{"storage":{"type":"kine"}}}`, "5", nil},
-		"External": {`{"spec":{"storage":{"etcd":{"externalCluster":{"endpoints":["https://a:2379"],"etcdPrefix":"a"}}}}}`, "5", nil},
+		"External": {
+			`{"spec":{"storage":{"etcd":{"externalCluster":{"endpoints":["https://a:2379"],"etcdPrefix":"a"}}}}}`,
+			"5",
+			nil,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			configuration, err := desired.NewConfiguration(facts(version, tc.document), tc.learners)
 			require.NoError(t, err)
-			arguments, found, err := unstructured.NestedFieldNoCopy(configuration.Document, "spec", "storage", "etcd", "extraArgs")
+			arguments, found, err := unstructured.NestedFieldNoCopy(
+				configuration.Document,
+				"spec",
+				"storage",
+				"etcd",
+				"extraArgs",
+			)
 			require.NoError(t, err)
 			assert.Equal(t, tc.want != nil, found)
 			if found {

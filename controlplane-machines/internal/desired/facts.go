@@ -10,6 +10,7 @@ package desired
 
 import (
 	"fmt"
+	"maps"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
@@ -65,10 +66,7 @@ func Selector(f Facts) string {
 // united are all keys of both; of those in both, the second one's values.
 func united(first, second map[string]string) map[string]string {
 	all := make(map[string]string, len(first)+len(second))
-	for _, some := range []map[string]string{first, second} {
-		for key, value := range some {
-			all[key] = value
-		}
-	}
+	maps.Copy(all, first)
+	maps.Copy(all, second)
 	return all
 }

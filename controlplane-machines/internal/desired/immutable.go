@@ -88,7 +88,10 @@ func (i immutable) of(document map[string]any) string {
 
 func (i immutable) change(was, is string) Change {
 	path := strings.Join(i.path, ".")
-	return Change{Path: path, Message: fmt.Sprintf("%s cannot change from %s to %s: %s", path, shown(was), shown(is), i.why)}
+	return Change{
+		Path:    path,
+		Message: fmt.Sprintf("%s cannot change from %s to %s: %s", path, shown(was), shown(is), i.why),
+	}
 }
 
 func shown(value string) string {

@@ -20,24 +20,61 @@ func TestImmutableChanges(t *testing.T) {
 		before, after string
 		want          []string
 	}{
-		"Nothing":         {before: `{}`, after: `{}`},
-		"Defaults":        {before: `{}`, after: network(`"podCIDR":"10.244.0.0/16","serviceCIDR":"10.96.0.0/12","clusterDomain":"cluster.local","provider":"kuberouter"`)},
-		"StorageSpelled":  {before: `{}`, after: `{"spec":{"storage":{"type":"etcd"}}}`},
-		"StorageKine":     {`{}`, `{"spec":{"storage":{"type":"kine"}}}`, []string{"from the etcd that k0s runs to kine", "move the workload"}},
+		"Nothing": {before: `{}`, after: `{}`},
+		"Defaults": {
+			before: `{}`,
+			after: network(
+				`"podCIDR":"10.244.0.0/16","serviceCIDR":"10.96.0.0/12","clusterDomain":"cluster.local","provider":"kuberouter"`,
+			),
+		},
+		"StorageSpelled": {before: `{}`, after: `{"spec":{"storage":{"type":"etcd"}}}`},
+		"StorageKine": {
+			`{}`,
+			`{"spec":{"storage":{"type":"kine"}}}`,
+			[]string{"from the etcd that k0s runs to kine", "move the workload"},
+		},
 		"StorageExternal": {`{}`, external, []string{"to an etcd of the user"}},
 		"StorageBack":     {external, `{}`, []string{"from an etcd of the user to the etcd that k0s runs"}},
 		"StorageSame":     {before: external, after: external},
-		"Pods":            {`{}`, network(`"podCIDR":"10.1.0.0/16"`), []string{"spec.network.podCIDR cannot change from 10.244.0.0/16 to 10.1.0.0/16", "set it back"}},
-		"Services":        {`{}`, network(`"serviceCIDR":"10.1.0.0/16"`), []string{"spec.network.serviceCIDR cannot change"}},
-		"Domain":          {`{}`, network(`"clusterDomain":"zoo.local"`), []string{"spec.network.clusterDomain cannot change"}},
-		"Provider":        {network(`"provider":"calico"`), `{}`, []string{"spec.network.provider cannot change from calico to kuberouter"}},
-		"SecondPods":      {`{}`, network(`"dualStack":{"IPv6podCIDR":"fd00::/108"}`), []string{"IPv6podCIDR cannot change from nothing to fd00::/108"}},
-		"SecondServices":  {`{}`, network(`"dualStack":{"IPv6serviceCIDR":"fd00::/108"}`), []string{"IPv6serviceCIDR cannot change"}},
-		"Learners":        {`{}`, learners("5"), []string{"max-learners cannot change from nothing to 5", "every member of etcd"}},
+		"Pods": {
+			`{}`,
+			network(`"podCIDR":"10.1.0.0/16"`),
+			[]string{"spec.network.podCIDR cannot change from 10.244.0.0/16 to 10.1.0.0/16", "set it back"},
+		},
+		"Services": {`{}`, network(`"serviceCIDR":"10.1.0.0/16"`), []string{"spec.network.serviceCIDR cannot change"}},
+		"Domain": {
+			`{}`,
+			network(`"clusterDomain":"zoo.local"`),
+			[]string{"spec.network.clusterDomain cannot change"},
+		},
+		"Provider": {
+			network(`"provider":"calico"`),
+			`{}`,
+			[]string{"spec.network.provider cannot change from calico to kuberouter"},
+		},
+		"SecondPods": {
+			`{}`,
+			network(`"dualStack":{"IPv6podCIDR":"fd00::/108"}`),
+			[]string{"IPv6podCIDR cannot change from nothing to fd00::/108"},
+		},
+		"SecondServices": {
+			`{}`,
+			network(`"dualStack":{"IPv6serviceCIDR":"fd00::/108"}`),
+			[]string{"IPv6serviceCIDR cannot change"},
+		},
+		"Learners": {
+			`{}`,
+			learners("5"),
+			[]string{"max-learners cannot change from nothing to 5", "every member of etcd"},
+		},
 		"LearnersRemoved": {learners("5"), `{}`, []string{"max-learners cannot change from 5 to nothing"}},
 		"OtherArguments":  {before: `{}`, after: `{"spec":{"storage":{"etcd":{"extraArgs":{"a":"b"}}}}}`},
 		"OtherNetwork":    {before: `{}`, after: network(`"kubeProxy":{"mode":"ipvs"}`)},
-		"SeveralAtOnce":   {`{}`, `{"spec":{"storage":{"type":"kine"},"network":{"provider":"custom"}}}`, []string{"spec.storage", "spec.network.provider"}},
+		"SeveralAtOnce": {
+			`{}`,
+			`{"spec":{"storage":{"type":"kine"},"network":{"provider":"custom"}}}`,
+			[]string{"spec.storage", "spec.network.provider"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

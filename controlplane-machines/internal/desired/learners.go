@@ -5,10 +5,9 @@ package desired
 import (
 	"fmt"
 
+	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/shared/k0sconfig"
 	"github.com/k0smotron/k0smotron/shared/k0sversion"
-
-	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 )
 
 const (

@@ -72,7 +72,7 @@ func MachineInPlace(f Facts, live *clusterv1.Machine) *clusterv1.Machine {
 func (f Facts) settle(machine *clusterv1.Machine, ours map[string]string) {
 	machine.Labels = f.allLabels()
 	machine.Annotations = united(f.annotations(), ours)
-	settings := f.ControlPlane.Spec.MachineTemplate.Spec.MachineSettings.DeepCopy()
+	settings := f.ControlPlane.Spec.MachineTemplate.Spec.DeepCopy()
 	machine.Spec.ReadinessGates = settings.ReadinessGates
 	machine.Spec.Taints = settings.Taints
 	machine.Spec.Deletion = clusterv1.MachineDeletionSpec{

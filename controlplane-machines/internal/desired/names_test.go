@@ -55,6 +55,9 @@ func TestSelector(t *testing.T) {
 	require.NoError(t, err)
 	matches, err := metav1.LabelSelectorAsSelector(selector)
 	require.NoError(t, err)
-	assert.True(t, matches.Matches(labels.Set(desired.Machine(facts(version, ""), desired.Placement{Name: "m1"}, "").Labels)))
+	assert.True(
+		t,
+		matches.Matches(labels.Set(desired.Machine(facts(version, ""), desired.Placement{Name: "m1"}, "").Labels)),
+	)
 	assert.False(t, matches.Matches(labels.Set(testenv.Machine(namespace, "worker-1").Labels)))
 }

@@ -54,9 +54,10 @@ func (w *world) member(name string) *k0snode.EtcdMember {
 	return nil
 }
 
-func (w *world) leaseOf(name string) *k0snode.Lease {
+// firstLease is that of m1.
+func (w *world) firstLease() *k0snode.Lease {
 	for i := range w.objects.Leases {
-		if w.objects.Leases[i].Name == lease(name) {
+		if w.objects.Leases[i].Name == lease("m1") {
 			return &w.objects.Leases[i]
 		}
 	}

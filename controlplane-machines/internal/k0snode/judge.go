@@ -190,8 +190,8 @@ func (l look) leaseName(member EtcdMember) string {
 }
 
 func (l look) heldBy(invocation string) string {
-	for name, sighting := range l.leases {
-		if sighting.lease.Holder == invocation {
+	for name, seen := range l.leases {
+		if seen.lease.Holder == invocation {
 			return name
 		}
 	}

@@ -111,11 +111,11 @@ func TestClocks(t *testing.T) {
 	for _, off := range []time.Duration{-48 * time.Hour, 0, 48 * time.Hour} {
 		w := newWorld()
 		w.controller("m1", newK0s)
-		w.leaseOf("m1").Renewed = w.now.Add(off)
+		w.firstLease().Renewed = w.now.Add(off)
 		memory := k0snode.Memory{}
 		for range 3 {
 			w.now = w.now.Add(10 * time.Second)
-			w.leaseOf("m1").Renewed = w.now.Add(off)
+			w.firstLease().Renewed = w.now.Add(off)
 			_, memory = k0snode.Judge(memory, w.facts("m1"))
 		}
 		report, memory := k0snode.Judge(memory, w.facts("m1"))
@@ -207,7 +207,7 @@ func TestFailureCountsAtOnce(t *testing.T) {
 	w := newWorld()
 	w.controller("m1", newK0s)
 	_, memory := w.watch(k0snode.Memory{}, 20*time.Second, "m1")
-	w.leaseOf("m1").Holder = ""
+	w.firstLease().Holder = ""
 	report, _ := k0snode.Judge(memory, w.facts("m1"))
 	assert.Equal(t, k0snode.Unhealthy, report.States["m1"].Health)
 }

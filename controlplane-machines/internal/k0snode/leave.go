@@ -48,7 +48,7 @@ const (
 	WaitingForAPI = "WaitingForAPI"
 	// WaitingForJoin: the machine may be joining right now.
 	WaitingForJoin = "WaitingForJoin"
-	// WaitingForSuccessor: it is the only voting member, and others are joining.
+	// WaitingForSuccessor: it is the only voting member, and others have not joined yet.
 	WaitingForSuccessor = "WaitingForSuccessor"
 	// WaitingForQuorum: without it, too few of the others would be healthy.
 	WaitingForQuorum = "WaitingForQuorum"
@@ -128,7 +128,7 @@ type leaveCheck func(LeaveFacts) *LeaveStep
 // leaveChecks are asked in this order; the first answer counts.
 func leaveChecks() []leaveCheck {
 	return []leaveCheck{
-		released, clusterDeleted, atHook, otherHooks, silent, turn, noMembers, joining, left, requested, successor, quorum,
+		released, clusterDeleted, atHook, otherHooks, silent, noMembers, joining, left, requested, turn, successor, quorum,
 	}
 }
 

@@ -44,7 +44,11 @@ func TestDecideLeave(t *testing.T) {
 		message  string
 		objects  k0snode.LeftObjects
 	}{
-		"Orderly": {step: k0snode.StepRequestLeave, reason: k0snode.LeaveRequested, message: "asking etcd member m1 to leave"},
+		"Orderly": {
+			step:    k0snode.StepRequestLeave,
+			reason:  k0snode.LeaveRequested,
+			message: "asking etcd member m1 to leave",
+		},
 		"HookGone": {
 			change: func(f *k0snode.LeaveFacts) { f.Leaving.Hook = false; f.ClusterDeleted = true },
 			step:   k0snode.StepNone, reason: k0snode.HookReleased,
@@ -178,7 +182,25 @@ func TestDecideLeave(t *testing.T) {
 		"OnlyVoterWithAJoiner": {
 			world:    func(w *world) { w.objects.Members = w.objects.Members[:1] },
 			machines: []string{"m1", "m2"},
-			step:     k0snode.StepWait, reason: k0snode.WaitingForSuccessor, message: "others are joining",
+			step:     k0snode.StepWait, reason: k0snode.WaitingForSuccessor, message: "others that have not joined yet",
+		},
+		"OnlyVoterWithANewMachine": {
+			world:    func(w *world) { w.objects.Members = w.objects.Members[:1] },
+			machines: []string{"m1", "m2"},
+			change: func(f *k0snode.LeaveFacts) {
+				f.Report.States["m2"] = k0snode.State{Membership: k0snode.NotMember}
+			},
+			step: k0snode.StepWait, reason: k0snode.WaitingForSuccessor,
+		},
+		"NoMemberNeedsNoTurn": {
+			world:  func(w *world) { w.objects.Members, w.objects.ControlNodes = w.objects.Members[1:], nil },
+			change: func(f *k0snode.LeaveFacts) { f.Leaving.Before = []string{"m3"} },
+			step:   k0snode.StepRelease, reason: k0snode.EscapeNeverJoined,
+		},
+		"LeftNeedsNoTurn": {
+			world:  func(w *world) { w.member("m1").Joined = k0snode.JoinedFalse },
+			change: func(f *k0snode.LeaveFacts) { f.Leaving.Before = []string{"m3"} },
+			step:   k0snode.StepRemoveObjects, reason: k0snode.MemberLeft, objects: all,
 		},
 		"OneOtherIsDown": {
 			world: func(w *world) { w.stopped[lease("m2")] = true },
@@ -270,7 +292,7 @@ func TestLeaveFromBeginningToEnd(t *testing.T) {
 			w.member("m1").Leave = true
 		case k0snode.StepWait:
 			w.member("m1").Joined = k0snode.JoinedFalse
-			w.leaseOf("m1").Holder = ""
+			w.firstLease().Holder = ""
 		case k0snode.StepRemoveObjects:
 			w.objects.Members, w.objects.ControlNodes, w.objects.Leases =
 				w.objects.Members[1:], w.objects.ControlNodes[1:], w.objects.Leases[1:]

@@ -60,8 +60,9 @@ func silent(f LeaveFacts) *LeaveStep {
 			"when the cluster answers again, the member is removed", stamp(quiet)))
 }
 
+// turn has members leave one after the other. What is no member needs no turn.
 func turn(f LeaveFacts) *LeaveStep {
-	if len(f.Leaving.Before) == 0 || f.Storage != StorageEtcd {
+	if len(f.Leaving.Before) == 0 {
 		return nil
 	}
 	return wait(WaitingForTurn, "waiting for "+strings.Join(f.Leaving.Before, ", ")+
@@ -120,8 +121,11 @@ func successor(f LeaveFacts) *LeaveStep {
 		return nil
 	}
 	if others.maybe > 0 {
-		return wait(WaitingForSuccessor, "it is the only voting member of etcd, and others are joining: "+
-			"waiting for one of them to become a voting member")
+		return wait(
+			WaitingForSuccessor,
+			"it is the only voting member of etcd, and there are others that have not joined yet: "+
+				"waiting for one of them to become a voting member, or for all of them to be gone",
+		)
 	}
 	return release(EscapeLastMember, "it is the last member of etcd: the data of the cluster end with it")
 }
@@ -140,7 +144,7 @@ func quorum(f LeaveFacts) *LeaveStep {
 
 // voters counts members of etcd.
 type voters struct {
-	// voting are those that have a voice, healthy those of them that work, maybe those that may be about to join.
+	// voting are those that have a voice, healthy those of them that work, maybe those that may join.
 	voting, healthy, maybe int
 }
 
@@ -152,7 +156,7 @@ func (f LeaveFacts) others() voters {
 		case name == f.Leaving.Name:
 		case state.Membership == Voting || state.Membership == UnknownMembership:
 			count.voting++
-		case state.Membership == Learner:
+		case state.Membership == Learner || state.Membership == NotMember:
 			count.maybe++
 		}
 		if name != f.Leaving.Name && state.IsHealthyVoter() {
@@ -178,7 +182,12 @@ func remove(f LeaveFacts, reason, why string) *LeaveStep {
 // etcd may have added it and never heard of it. It is invisible from outside, has no voice, and takes its address and one
 // of the places for learners. The time is when the machine was given up.
 func LeftoverMessage(machine, address string, givenUp time.Time) string {
-	return fmt.Sprintf("machine %s was given up at %s before it joined: etcd may hold an unstarted learner at %s; look for it "+
-		"on a controller with 'k0s etcd member-list' and remove it with 'k0s etcd leave --peer-address %s'",
-		machine, stamp(givenUp), address, address)
+	return fmt.Sprintf(
+		"machine %s was given up at %s before it joined: etcd may hold an unstarted learner at %s; look for it "+
+			"on a controller with 'k0s etcd member-list' and remove it with 'k0s etcd leave --peer-address %s'",
+		machine,
+		stamp(givenUp),
+		address,
+		address,
+	)
 }

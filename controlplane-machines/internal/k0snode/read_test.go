@@ -87,8 +87,8 @@ func etcdMember(name string, labels map[string]any, joined string) unstructured.
 	}}
 }
 
-func leaseObject(namespace, name, holder string) coordinationv1.Lease {
-	lease := coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+func leaseObject(name, holder string) coordinationv1.Lease {
+	lease := coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-node-lease", Name: name}}
 	if holder != "" {
 		lease.Spec.HolderIdentity = &holder
 		lease.Spec.RenewTime = &metav1.MicroTime{Time: testenv.Now.Add(123456 * time.Microsecond)}
@@ -110,8 +110,8 @@ func TestRead(t *testing.T) {
 			"metadata": map[string]any{"name": "m1"}, "status": map[string]any{"k0sVersion": newK0s},
 		}}},
 		leases: []coordinationv1.Lease{
-			leaseObject("kube-node-lease", "worker-1", "worker-1"),
-			leaseObject("kube-node-lease", "k0s-ctrl-host1", "abc"),
+			leaseObject("worker-1", "worker-1"),
+			leaseObject("k0s-ctrl-host1", "abc"),
 		},
 	}
 	got, err := a.read(t)
@@ -149,9 +149,9 @@ func TestReadAllLeases(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := &answers{members: members, leases: []coordinationv1.Lease{
-				leaseObject("kube-node-lease", "worker-1", "worker-1"),
-				leaseObject("kube-node-lease", "k0s-ctrl-host1", ""),
-				leaseObject("kube-node-lease", "k0s-ctrl-host2", "def"),
+				leaseObject("worker-1", "worker-1"),
+				leaseObject("k0s-ctrl-host1", ""),
+				leaseObject("k0s-ctrl-host2", "def"),
 			}}
 			got, err := a.read(t)
 			require.NoError(t, err)
@@ -185,7 +185,10 @@ func TestReadStrangeObjects(t *testing.T) {
 		}},
 	}
 	for _, object := range strange {
-		a := &answers{members: []unstructured.Unstructured{{Object: object}}, nodes: []unstructured.Unstructured{{Object: object}}}
+		a := &answers{
+			members: []unstructured.Unstructured{{Object: object}},
+			nodes:   []unstructured.Unstructured{{Object: object}},
+		}
 		got, err := a.read(t)
 		require.NoError(t, err)
 		assert.Equal(t, []k0snode.EtcdMember{{Name: "m1", Joined: k0snode.JoinedUnknown}}, got.Members)

@@ -45,29 +45,29 @@ func (l look) ofMember(member EtcdMember) verdict {
 
 // ofLease judges by a lease that is known to be the controller's.
 func (l look) ofLease(name, invocation string) verdict {
-	sighting, exists := l.leases[name]
+	seen, exists := l.leases[name]
 	switch {
 	case !exists:
 		return verdict{freshness: stale, message: fmt.Sprintf("k0s does not run: lease %s does not exist", name)}
-	case sighting.lease.Holder == "":
+	case seen.lease.Holder == "":
 		return verdict{freshness: stale, message: fmt.Sprintf("k0s has stopped: it has released its lease %s", name)}
-	case sighting.lease.Holder != invocation:
+	case seen.lease.Holder != invocation:
 		return verdict{freshness: stale, message: fmt.Sprintf(
 			"k0s is starting, or another machine has the same host name: lease %s is held by another start of k0s", name)}
 	}
-	return l.renewal(name, sighting)
+	return l.renewal(name, seen)
 }
 
-func (l look) renewal(name string, sighting sighting) verdict {
-	switch freshness := sighting.freshness(l.facts.Now); freshness {
+func (l look) renewal(name string, seen sighting) verdict {
+	switch seen.freshness(l.facts.Now) {
 	case fresh:
 		return verdict{freshness: fresh}
 	case stale:
 		return verdict{freshness: stale, message: fmt.Sprintf(
 			"k0s has not renewed its lease %s since %s: k0s, its API server or its etcd member does not work",
-			name, stamp(sighting.since))}
+			name, stamp(seen.since))}
 	default:
-		return verdict{freshness: freshness, message: "waiting to see lease " + name + " being renewed"}
+		return verdict{message: "waiting to see lease " + name + " being renewed"}
 	}
 }
 
@@ -76,9 +76,9 @@ func (l look) renewal(name string, sighting sighting) verdict {
 func (l look) counted() verdict {
 	machines := l.uncounted()
 	tally := map[freshness]int{}
-	for _, sighting := range l.unnamed() {
-		if sighting.lease.Holder != "" {
-			tally[sighting.freshness(l.facts.Now)]++
+	for _, seen := range l.unnamed() {
+		if seen.lease.Holder != "" {
+			tally[seen.freshness(l.facts.Now)]++
 		}
 	}
 	switch {
@@ -90,7 +90,10 @@ func (l look) counted() verdict {
 		return verdict{message: "waiting to see the leases of the controllers being renewed"}
 	}
 	return verdict{final: true, message: fmt.Sprintf(
-		"%d of %d controllers renew their lease; this release of k0s does not tell which", tally[fresh]+tally[undecided], machines)}
+		"%d of %d controllers renew their lease; this release of k0s does not tell which",
+		tally[fresh]+tally[undecided],
+		machines,
+	)}
 }
 
 // uncounted is how many controllers there may be whose lease is not known.

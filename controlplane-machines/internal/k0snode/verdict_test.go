@@ -23,9 +23,14 @@ func TestMembership(t *testing.T) {
 		health     k0snode.Health
 		message    string
 	}{
-		"NotStarted": {notGiven: true, membership: k0snode.NotMember, health: k0snode.UnknownHealth, message: "was not started yet"},
-		"Joining":    {membership: k0snode.Learner, health: k0snode.UnknownHealth, message: "may be joining, or a learner"},
-		"Voting":     {joined: k0snode.JoinedTrue, membership: k0snode.Voting, health: k0snode.Healthy},
+		"NotStarted": {
+			notGiven:   true,
+			membership: k0snode.NotMember,
+			health:     k0snode.UnknownHealth,
+			message:    "was not started yet",
+		},
+		"Joining": {membership: k0snode.Learner, health: k0snode.UnknownHealth, message: "may be joining, or a learner"},
+		"Voting":  {joined: k0snode.JoinedTrue, membership: k0snode.Voting, health: k0snode.Healthy},
 		"Left": {
 			joined: k0snode.JoinedFalse, membership: k0snode.Left, health: k0snode.Unhealthy, message: "has left etcd",
 		},
@@ -82,11 +87,11 @@ func TestLeases(t *testing.T) {
 			message: "k0s does not run: lease k0s-ctrl-host1 does not exist",
 		},
 		"Released": {
-			version: newK0s, change: func(w *world) { w.leaseOf("m1").Holder = "" },
+			version: newK0s, change: func(w *world) { w.firstLease().Holder = "" },
 			message: "k0s has stopped: it has released its lease k0s-ctrl-host1",
 		},
 		"OtherHolder": {
-			version: newK0s, change: func(w *world) { w.leaseOf("m1").Holder = "run-other" },
+			version: newK0s, change: func(w *world) { w.firstLease().Holder = "run-other" },
 			message: "lease k0s-ctrl-host1 is held by another start of k0s",
 		},
 		"NotRenewed": {
@@ -94,7 +99,7 @@ func TestLeases(t *testing.T) {
 			message: "k0s has not renewed its lease k0s-ctrl-host1 since 2030-01-01T12:00:20Z",
 		},
 		"NobodyHoldsIt": {
-			version: "v1.34.4+k0s.0", change: func(w *world) { w.leaseOf("m1").Holder = "" },
+			version: "v1.34.4+k0s.0", change: func(w *world) { w.firstLease().Holder = "" },
 			message: "k0s does not run: it holds no lease",
 		},
 		"NobodyRenews": {
@@ -144,7 +149,11 @@ func TestCounting(t *testing.T) {
 				w.stopped[lease("m2")] = true
 			},
 			machines: []string{"m1", "m2", "m3"},
-			want:     map[string]k0snode.Health{"m1": k0snode.UnknownHealth, "m2": k0snode.UnknownHealth, "m3": k0snode.UnknownHealth},
+			want: map[string]k0snode.Health{
+				"m1": k0snode.UnknownHealth,
+				"m2": k0snode.UnknownHealth,
+				"m3": k0snode.UnknownHealth,
+			},
 		},
 		"AnotherIsAMemberWithoutMachine": {
 			prepare: func(w *world) {
@@ -181,7 +190,7 @@ func TestCounting(t *testing.T) {
 			prepare: func(w *world) {
 				w.controller("m1", named)
 				w.objects.ControlNodes[0].Version = old
-				w.leaseOf("m1").Holder = "run-later"
+				w.firstLease().Holder = "run-later"
 			},
 			machines: []string{"m1"},
 			want:     map[string]k0snode.Health{"m1": k0snode.Healthy},

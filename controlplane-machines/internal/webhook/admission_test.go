@@ -58,7 +58,10 @@ func TestServed(t *testing.T) {
 	assert.True(t, apierrors.IsInvalid(err), "%v", err)
 	require.ErrorContains(t, err, "spec.k0sConfigSpec.k0s.spec.nonsense")
 
-	require.NoError(t, unstructured.SetNestedField(o.Object, "10.1.0.0/16", "spec", "k0sConfigSpec", "k0s", "spec", "network", "podCIDR"))
+	require.NoError(
+		t,
+		unstructured.SetNestedField(o.Object, "10.1.0.0/16", "spec", "k0sConfigSpec", "k0s", "spec", "network", "podCIDR"),
+	)
 	err = env.Client.Update(t.Context(), o)
 	assert.True(t, apierrors.IsInvalid(err), "%v", err)
 	require.ErrorContains(t, err, "podCIDR cannot change")
