@@ -50,9 +50,11 @@ func TestHasBegun(t *testing.T) {
 			want: true,
 		},
 		"Two": {
-			reason:   "a second is created only then",
-			snapshot: controlplane.Snapshot{Machines: []controlplane.Machine{{Name: "a", Parts: whole}, {Name: "b", Parts: whole}}},
-			want:     true,
+			reason: "a second is created only then",
+			snapshot: controlplane.Snapshot{
+				Machines: []controlplane.Machine{{Name: "a", Parts: whole}, {Name: "b", Parts: whole}},
+			},
+			want: true,
 		},
 		"HalfMade": {
 			reason: "nothing of it has run",
@@ -78,9 +80,12 @@ func TestMachine(t *testing.T) {
 		machine controlplane.Machine
 		want    facts
 	}{
-		"New":     {controlplane.Machine{}, facts{NeverJoined: true}},
-		"Given":   {controlplane.Machine{Data: given}, facts{NeverJoined: true, MayBeJoining: true}},
-		"Learner": {controlplane.Machine{Data: given, Membership: controlplane.Learner}, facts{NeverJoined: true, MayBeJoining: true}},
+		"New":   {controlplane.Machine{}, facts{NeverJoined: true}},
+		"Given": {controlplane.Machine{Data: given}, facts{NeverJoined: true, MayBeJoining: true}},
+		"Learner": {
+			controlplane.Machine{Data: given, Membership: controlplane.Learner},
+			facts{NeverJoined: true, MayBeJoining: true},
+		},
 		"Healthy": {
 			controlplane.Machine{Data: given, Membership: controlplane.Voting, Health: controlplane.Healthy},
 			facts{Voting: true, Healthy: true, MayVote: true},

@@ -12,44 +12,13 @@ import (
 // minDeleteFirst is from how many replicas on a member may be removed before its successor is there.
 const minDeleteFirst = 3
 
-// Check is one link of the chain.
-type Check struct {
-	// Name is what tests and documentation call it.
-	Name string
-	// Prevents is what happens without it.
-	Prevents string
-	// Waits are the reasons for which it makes a pass wait.
-	Waits []string
-	// ask answers with the action that ends the pass, or with nil; it may change what is wanted.
-	ask func(*plan) *Action
-}
-
-// Chain is an ordered list of checks.
-type Chain []Check
-
-// Decide answers with the one thing that a pass does.
-func Decide(s controlplane.Snapshot) Action { return Checks().Decide(s) }
-
-// Decide asks the checks in order. What is wanted when none of them has answered is done.
-func (c Chain) Decide(s controlplane.Snapshot) Action {
-	p := newPlan(&s)
-	for _, check := range c {
-		if action := check.ask(p); action != nil {
-			return *action
-		}
-	}
-	return p.done()
-}
-
-// Without is the chain less the check of that name.
-func (c Chain) Without(name string) Chain {
-	return slices.DeleteFunc(slices.Clone(c), func(check Check) bool { return check.Name == name })
-}
-
-// Checks is the chain that decides. Its order is part of it: first what ends every wish; then the wish, down to the Machine or
-// the failure domain; then what may be tidied whatever the state of the cluster; then what must be settled before any step;
-// and at last whether the step is safe.
+// Checks is the chain that decides. Its order is part of it.
 func Checks() Chain {
+	return slices.Concat(gates(), wishes(), tidying(), settling(), safety())
+}
+
+// gates are passed before anything is wished for.
+func gates() Chain {
 	return Chain{
 		{
 			Name: "ControlPlaneDeletion", ask: controlPlaneDeletion,
@@ -66,6 +35,12 @@ func Checks() Chain {
 			Prevents: "a machine is made that does not know the address of its own cluster",
 			Waits:    []string{ReasonWaitingForEndpoint},
 		},
+	}
+}
+
+// wishes work out what is wanted: one more and where, or one less and which.
+func wishes() Chain {
+	return Chain{
 		{
 			Name: "Replicas", ask: replicas,
 			Prevents: "the number of machines, or their version, is never what was asked for",
@@ -86,6 +61,12 @@ func Checks() Chain {
 			Name: "FailureDomains", ask: failureDomains,
 			Prevents: "machines gather in one failure domain",
 		},
+	}
+}
+
+// tidying removes what has no vote to lose, and first what needs no contact for that.
+func tidying() Chain {
+	return Chain{
 		{
 			Name: "HalfMade", ask: halfMade,
 			Prevents: "what a crash left of a machine that is no longer wanted stays for ever",
@@ -104,6 +85,12 @@ func Checks() Chain {
 			Prevents: "a member whose machine is gone keeps its vote, unseen",
 			Waits:    []string{ReasonStrayMember},
 		},
+	}
+}
+
+// settling lets every Machine arrive or go before the next step.
+func settling() Chain {
+	return Chain{
 		{
 			Name: "DeletionInProgress", ask: deletionInProgress,
 			Prevents: "a second member is removed, or one added, while another is still leaving",
@@ -123,6 +110,12 @@ func Checks() Chain {
 			Prevents: "a voter is removed before its successor votes",
 			Waits:    []string{ReasonMachineJoining},
 		},
+	}
+}
+
+// safety judges the step itself.
+func safety() Chain {
+	return Chain{
 		{
 			Name: "LastMember", ask: lastMember,
 			Prevents: "the last machine that works is removed",
@@ -180,7 +173,10 @@ func endpoint(p *plan) *Action {
 	if p.Endpoint {
 		return nil
 	}
-	return p.wait(ReasonWaitingForEndpoint, "no machine is created or removed until the Cluster has a control plane endpoint")
+	return p.wait(
+		ReasonWaitingForEndpoint,
+		"no machine is created or removed until the Cluster has a control plane endpoint",
+	)
 }
 
 // replicas works out what is wanted.
@@ -242,7 +238,10 @@ func contact(p *plan) *Action {
 	if p.Current || !p.HasBegun() {
 		return nil
 	}
-	return p.wait(ReasonContactLost, "no machine is created or removed while the API of the workload cluster does not answer")
+	return p.wait(
+		ReasonContactLost,
+		"no machine is created or removed while the API of the workload cluster does not answer",
+	)
 }
 
 // joinDeadline replaces a Machine that should have become a member by now. It never had a vote, so its going costs none.
@@ -307,14 +306,21 @@ func initialization(p *plan) *Action {
 		return p.waitFor(m.JoinTimeLeft(p.Now), ReasonWaitingForInitialization,
 			"machine "+m.Name+" starts the cluster, which all others join"+deadline(m))
 	case p.HasBegun() && len(p.machines) == 0 && p.Etcd.Managed:
-		return p.wait(ReasonMembersLost, "no machine is left that another could join: the cluster must be restored from a backup")
+		return p.wait(
+			ReasonMembersLost,
+			"no machine is left that another could join: the cluster must be restored from a backup",
+		)
 	default:
 		return nil
 	}
 }
 
-// joining: whoever may be becoming a member must have become one, or be gone, before the next step.
+// joining: whoever may be becoming a member must have become one, or be gone, before the next step. Before the cluster has
+// begun there is nothing to join.
 func joining(p *plan) *Action {
+	if !p.HasBegun() {
+		return nil
+	}
 	for _, m := range p.machines {
 		if !m.IsVoting() {
 			return p.waitFor(m.JoinTimeLeft(p.Now), ReasonMachineJoining, joiningMessage(m))
@@ -333,7 +339,7 @@ func lastMember(p *plan) *Action {
 
 // health: every member that stays must work.
 func health(p *plan) *Action {
-	m, found := p.other(func(m *controlplane.Machine) bool { return !m.IsHealthy() })
+	m, found := p.other(func(m *controlplane.Machine) bool { return m.IsVoting() && !m.IsHealthy() })
 	if !found || p.want == neither {
 		return nil
 	}
@@ -365,15 +371,9 @@ func leftOver(p *plan) *Action {
 	if p.want != oneMore || !p.Etcd.Managed || len(p.Etcd.LeftOver) < places {
 		return nil
 	}
-	return p.wait(ReasonMembersLeftOver, "etcd may take no further member: machines that are gone may have left some behind. "+
-		leftOverMessage(p))
-}
-
-// WaitReasons are all reasons for which the chain makes a pass wait.
-func WaitReasons() []string {
-	var reasons []string
-	for _, check := range Checks() {
-		reasons = append(reasons, check.Waits...)
-	}
-	return reasons
+	return p.wait(
+		ReasonMembersLeftOver,
+		"etcd may take no further member: machines that are gone may have left some behind. "+
+			leftOverMessage(p),
+	)
 }

@@ -159,8 +159,10 @@ func TestNumberAndAge(t *testing.T) {
 			want: creates("cp-9", rollout.ReasonRollingOut),
 		},
 		"DeleteFirstBelowThree": {
-			reason: "with one replica it would delete the cluster", snapshot: atRest(1, allOutdated, deleteFirst, recorded("cp-9")),
-			want: creates("cp-9", rollout.ReasonRollingOut), message: []string{"RecreateDeleteFirst needs 3 replicas"},
+			reason:   "with one replica it would delete the cluster",
+			snapshot: atRest(1, allOutdated, deleteFirst, recorded("cp-9")),
+			want:     creates("cp-9", rollout.ReasonRollingOut),
+			message:  []string{"RecreateDeleteFirst needs 3 replicas"},
 		},
 		"Both": {
 			reason:   "fewer and newer: one up to date is added, then outdated ones go",

@@ -22,6 +22,9 @@ var update = flag.Bool("update", false, "rewrite the histories in the documentat
 const (
 	// searched is how many histories may be played to find one that fails without a check.
 	searched = 30_000
+	// compared is how many that fail are compared, to show the shortest; shown is how many of its lines are.
+	compared = 20
+	shown    = 40
 	// safetyPage is the page with the histories, and historiesMark where they begin in it.
 	safetyPage    = "../../docs/safety.md"
 	historiesMark = "<!-- TestEveryCheckMatters -update writes what follows. -->\n"
@@ -54,16 +57,30 @@ func failingWithout(check rollout.Check) string {
 	fails := func(h history) bool {
 		return h.play(without.Decide, nil).violation != "" && h.play(rollout.Decide, nil).violation == ""
 	}
-	for seed := uint64(1); seed <= searched; seed++ {
+	var best []string
+	for seed, left := uint64(1), compared; seed <= searched && left > 0; seed++ {
 		h := newHistory(seed)
 		if h.play(without.Decide, nil).violation == "" || !fails(h) {
 			continue
 		}
-		h = h.shorten(fails)
-		return fmt.Sprintf("\n## %s\n\nWithout it, %s.\n\n```text\n%s\n```\n", check.Name, check.Prevents,
-			strings.TrimSpace(h.script(without.Decide)))
+		left--
+		lines := strings.Split(h.shorten(fails).script(without.Decide), "\n")
+		if best == nil || len(lines) < len(best) {
+			best = lines
+		}
 	}
-	return ""
+	if best == nil {
+		return ""
+	}
+	return fmt.Sprintf("\n## %s\n\nWithout it, %s.\n\n```text\n%s\n```\n", check.Name, check.Prevents, excerpt(best))
+}
+
+// excerpt leaves out the middle of what goes on for long.
+func excerpt(lines []string) string {
+	if len(lines) > shown {
+		lines = slices.Concat(lines[:shown-5], []string{"      …"}, lines[len(lines)-5:])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // shorten leaves out of a history whatever it fails without.

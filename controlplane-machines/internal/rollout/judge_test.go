@@ -56,13 +56,13 @@ func (w *world) judgeDelete(n *node) {
 	case w.now-n.joinedAt <= detection:
 		// Nobody could know that it has one.
 	default:
-		w.judgeMarks(n)
+		w.judgeChoice(n)
 		w.judgeLoss(n)
 	}
 }
 
-// judgeMarks observes whether users' marks are honoured.
-func (w *world) judgeMarks(n *node) {
+// judgeChoice observes whether the right one goes: what users have marked, then what is outdated.
+func (w *world) judgeChoice(n *node) {
 	if n.mark || !n.works() {
 		w.forced = true
 	}
@@ -70,8 +70,12 @@ func (w *world) judgeMarks(n *node) {
 		return
 	}
 	for _, o := range w.nodes {
-		if o.mark && o.machine && o.deleting == never {
+		switch {
+		case !o.isMachine():
+		case o.mark:
 			w.violate("%s is deleted although %s is marked", n.name, o.name)
+		case o.wish != w.cp.wish && n.wish == w.cp.wish:
+			w.violate("%s is deleted although it is up to date and %s is not", n.name, o.name)
 		}
 	}
 }
@@ -164,6 +168,8 @@ func (w *world) judgeConverged() {
 		case n.machine:
 			machines++
 			count[n.domain]++
+		case n.exists():
+			w.violate("what was made of %s is left behind", n.name)
 		case n.member.object:
 			w.violate("no progress: member %s has no machine", n.name)
 		}

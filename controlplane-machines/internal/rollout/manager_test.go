@@ -311,7 +311,10 @@ func (w *world) dropLeftOver(writes *writer) {
 			return n.member.object && n.member.joined && addressName(n.address) == left.Address
 		}) {
 			writes.write(func() {
-				w.cp.leftOver = slices.DeleteFunc(slices.Clone(w.cp.leftOver), func(l controlplane.LeftOver) bool { return l == left })
+				w.cp.leftOver = slices.DeleteFunc(
+					slices.Clone(w.cp.leftOver),
+					func(l controlplane.LeftOver) bool { return l == left },
+				)
 			}, "forgets the member left over at %s", left.Address)
 		}
 	}

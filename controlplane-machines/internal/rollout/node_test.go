@@ -59,7 +59,13 @@ type fate struct {
 func (w *world) fate(serial int) fate {
 	r := w.roll(1, serial)
 	f := fate{
-		provision: 10 + r.IntN(60), boot: 10 + r.IntN(40), start: 10 + r.IntN(20), drain: r.IntN(40), terminate: 10 + r.IntN(60),
+		provision: 10 + r.IntN(
+			60,
+		),
+		boot:      10 + r.IntN(40),
+		start:     10 + r.IntN(20),
+		drain:     r.IntN(40),
+		terminate: 10 + r.IntN(60),
 	}
 	if w.still || r.IntN(100) >= w.misery {
 		return f

@@ -62,7 +62,9 @@ func TestHealth(t *testing.T) {
 			want: waits(rollout.ReasonContactLost), message: []string{"next, machine cp-1 is removed"},
 		},
 		"ContactAtRest": {
-			reason: "people see why nothing would be done", snapshot: atRest(3, noContact), want: waits(rollout.ReasonContactLost),
+			reason:   "people see why nothing would be done",
+			snapshot: atRest(3, noContact),
+			want:     waits(rollout.ReasonContactLost),
 		},
 		"OnlyTheSickOneStays": {
 			reason: "the last that works stays", snapshot: atRest(2, want(1), machine("cp-2", sick)),
@@ -74,8 +76,16 @@ func TestHealth(t *testing.T) {
 func TestQuorum(t *testing.T) {
 	t.Parallel()
 	decide(t, map[string]decision{
-		"ThreeToTwo": {reason: "all others work", snapshot: atRest(3, want(1)), want: deletes("cp-1", rollout.ReasonScalingDown)},
-		"TwoToOne":   {reason: "one is a quorum of one", snapshot: atRest(2, want(1)), want: deletes("cp-1", rollout.ReasonScalingDown)},
+		"ThreeToTwo": {
+			reason:   "all others work",
+			snapshot: atRest(3, want(1)),
+			want:     deletes("cp-1", rollout.ReasonScalingDown),
+		},
+		"TwoToOne": {
+			reason:   "one is a quorum of one",
+			snapshot: atRest(2, want(1)),
+			want:     deletes("cp-1", rollout.ReasonScalingDown),
+		},
 		"OneToTwo": {
 			reason: "there is no other way to three", snapshot: atRest(1, want(3), joinersVote),
 			want: creates("", rollout.ReasonScalingUp),
@@ -123,9 +133,16 @@ func TestWhichOneGoes(t *testing.T) {
 	t.Parallel()
 	decide(t, map[string]decision{
 		"MarkedAndOutdated": {
-			reason:   "before marked, before outdated",
-			snapshot: atRest(5, want(3), machine("cp-2", outOfDate), machine("cp-3", marked), machine("cp-4", marked, outOfDate)),
-			want:     deletes("cp-4", rollout.ReasonRollingOut), message: []string{"marked for deletion; outdated"},
+			reason: "before marked, before outdated",
+			snapshot: atRest(
+				5,
+				want(3),
+				machine("cp-2", outOfDate),
+				machine("cp-3", marked),
+				machine("cp-4", marked, outOfDate),
+			),
+			want:    deletes("cp-4", rollout.ReasonRollingOut),
+			message: []string{"marked for deletion; outdated"},
 		},
 		"Marked": {
 			reason:   "before outdated",
@@ -187,6 +204,10 @@ func TestWhereTheNextOneGoes(t *testing.T) {
 			}),
 			want: rolling,
 		},
-		"OrderOfTheCluster": {reason: "the first of equals", snapshot: atRest(3, want(5), inDomains("a", "b", "c")), want: createsIn("a")},
+		"OrderOfTheCluster": {
+			reason:   "the first of equals",
+			snapshot: atRest(3, want(5), inDomains("a", "b", "c")),
+			want:     createsIn("a"),
+		},
 	})
 }

@@ -29,7 +29,11 @@ func TestInitialization(t *testing.T) {
 		"Alone": {
 			reason:   "all others join it",
 			snapshot: fresh(machine("cp-1", started(controlplane.First, 5*time.Minute))),
-			want:     waitsFor(rollout.ReasonWaitingForInitialization, 10*time.Minute), message: []string{"cp-1 starts the cluster"},
+			want: waitsFor(
+				rollout.ReasonWaitingForInitialization,
+				10*time.Minute,
+			),
+			message: []string{"cp-1 starts the cluster"},
 		},
 		"AloneWaitingForInfrastructure": {
 			reason:   "its time begins when it starts",
@@ -156,8 +160,9 @@ func TestJoining(t *testing.T) {
 			want:     waitsFor(rollout.ReasonMachineJoining, 15*time.Minute), message: []string{"next, machine cp-2 is removed"},
 		},
 		"NotStartedButNeeded": {
-			reason: "it replaces the outdated ones", snapshot: atRest(3, allOutdated, machine("cp-9", unstarted(controlplane.Joining))),
-			want: waitsFor(rollout.ReasonMachineJoining, 15*time.Minute),
+			reason:   "it replaces the outdated ones",
+			snapshot: atRest(3, allOutdated, machine("cp-9", unstarted(controlplane.Joining))),
+			want:     waitsFor(rollout.ReasonMachineJoining, 15*time.Minute),
 		},
 	})
 }
@@ -166,20 +171,20 @@ func TestMembersWithoutMachine(t *testing.T) {
 	t.Parallel()
 	decide(t, map[string]decision{
 		"Dead": {
-			reason: "its vote only harms", snapshot: atRest(3, stray("cp-0", controlplane.Unhealthy)),
+			reason: "its vote only harms", snapshot: atRest(3, stray(controlplane.Unhealthy)),
 			want: deletes("cp-0", rollout.ReasonStrayMember), message: []string{"cp-0 is removed from etcd"},
 		},
 		"Alive": {
-			reason: "somebody may have joined it by hand", snapshot: atRest(3, want(5), stray("cp-0", controlplane.Healthy)),
+			reason: "somebody may have joined it by hand", snapshot: atRest(3, want(5), stray(controlplane.Healthy)),
 			want: waits(rollout.ReasonStrayMember), message: []string{"kubectl patch etcdmember cp-0"},
 		},
 		"Unknown": {
-			reason: "only evidence counts", snapshot: atRest(3, want(1), stray("cp-0", controlplane.HealthUnknown)),
+			reason: "only evidence counts", snapshot: atRest(3, want(1), stray(controlplane.HealthUnknown)),
 			want: waits(rollout.ReasonStrayMember),
 		},
 		"BesideASickMember": {
 			reason:   "etcd answers, so the others are a quorum",
-			snapshot: atRest(3, machine("cp-1", sick), stray("cp-0", controlplane.Unhealthy)),
+			snapshot: atRest(3, machine("cp-1", sick), stray(controlplane.Unhealthy)),
 			want:     deletes("cp-0", rollout.ReasonStrayMember),
 		},
 		"Leaving": {
@@ -197,7 +202,7 @@ func TestMembersWithoutMachine(t *testing.T) {
 			want: nothing(rollout.ReasonAsWanted),
 		},
 		"BeforeTheClusterBegan": {
-			reason: "they belong to a first controller that was replaced", snapshot: fresh(stray("cp-0", controlplane.Healthy)),
+			reason: "they belong to a first controller that was replaced", snapshot: fresh(stray(controlplane.Healthy)),
 			want: first(""),
 		},
 	})

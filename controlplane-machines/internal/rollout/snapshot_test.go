@@ -74,9 +74,10 @@ func elsewhereStored(s *controlplane.Snapshot) { s.Etcd = controlplane.Etcd{} }
 
 func noContact(s *controlplane.Snapshot) { s.Current = false }
 
-func stray(name string, health controlplane.Health) change {
+// stray is a member without a Machine.
+func stray(health controlplane.Health) change {
 	return func(s *controlplane.Snapshot) {
-		s.Strays = append(s.Strays, controlplane.Member{Name: name, Membership: controlplane.Voting, Health: health})
+		s.Strays = append(s.Strays, controlplane.Member{Name: "cp-0", Membership: controlplane.Voting, Health: health})
 	}
 }
 
