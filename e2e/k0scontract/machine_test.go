@@ -261,15 +261,15 @@ func TestControllerJoins(t *testing.T) {
 				Role: jointoken.Controller, URL: "https://127.0.0.1:9443", CA: c.pairs[pki.KubernetesCA].Cert, Token: token,
 			}.Encode()
 			require.NoError(t, err)
-			c.write(t, tokenPath, text, user.Files[tokenPath].Mode)
+			c.write(t, joinPath, text, user.Files[joinPath].Mode)
 			asked := c.serveJoins(t)
 			if standsIn(t) {
-				code, output := c.exitCode(t, "k0s", "controller", "--config="+configPath, "--token-file="+tokenPath)
+				code, output := c.exitCode(t, "k0s", "controller", "--config="+configPath, "--token-file="+joinPath)
 				assert.Equal(t, 1, code)
 				assert.Contains(t, output, "K0S_BINARY", "the stand-in says what to do")
 				return
 			}
-			c.k0s = c.start(t, "k0s", "k0s", "controller", "--config="+configPath, "--token-file="+tokenPath,
+			c.k0s = c.start(t, "k0s", "k0s", "controller", "--config="+configPath, "--token-file="+joinPath,
 				"--ignore-pre-flight-checks")
 			select {
 			case request := <-asked:

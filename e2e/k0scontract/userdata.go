@@ -20,7 +20,7 @@ const (
 	argumentsPath  = "/etc/k0smotron/k0s-arguments"
 	parametersPath = "/etc/k0smotron/parameters"
 	configPath     = "/etc/k0s/k0s.yaml"
-	tokenPath      = "/etc/k0s/join-token"
+	joinPath       = "/etc/k0s/join-token"
 	unitDir        = "/etc/systemd/system/"
 )
 
@@ -135,7 +135,7 @@ func (u UserData) fileFacts(at string, file File) []Fact {
 	}
 	pki := u.Parameters["pki_dir"]
 	switch {
-	case at == tokenPath || at == u.Parameters["token_file"] || at == configPath:
+	case at == joinPath || at == u.Parameters["token_file"] || at == configPath:
 		return named(path.Base(at))
 	case pki != "" && strings.HasPrefix(at, pki+"/"):
 		return named(u.belowData(at))

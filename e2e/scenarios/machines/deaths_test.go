@@ -59,7 +59,7 @@ func TestManagerDiesInARollout(t *testing.T) {
 	framework.NeedsK0s(t)
 	timed(t)
 	t.Cleanup(func() { lab.ReplaceManager(t, framework.MachinesManager) })
-	cluster := lab.CreateOnMachines(t, "die-rolling", replicas(t, "3"))
+	cluster := lab.CreateOnMachines(t, "die-rolling", three(t))
 	cluster.Works(t, fromNothing(3))
 	cluster.Stable(t, 3, fromNothing(1))
 	before := cluster.ControllerNames(t)
@@ -162,7 +162,7 @@ func joining(t *testing.T, cluster framework.Cluster, before []string) string {
 func TestPowerOffInALeave(t *testing.T) {
 	framework.NeedsK0s(t)
 	timed(t)
-	cluster := lab.CreateOnMachines(t, "off-leave", replicas(t, "3"))
+	cluster := lab.CreateOnMachines(t, "off-leave", three(t))
 	cluster.Works(t, fromNothing(3))
 	cluster.Stable(t, 3, fromNothing(1))
 	writer := cluster.Writes(t)

@@ -44,7 +44,7 @@ func TestOneControllerWithKubelet(t *testing.T) {
 func TestThreeControllers(t *testing.T) {
 	framework.NeedsK0s(t)
 	timed(t)
-	cluster := lab.CreateOnMachines(t, "triple", replicas(t, "3"))
+	cluster := lab.CreateOnMachines(t, "triple", three(t))
 	comesUp(t, cluster, 3)
 	assert.ElementsMatch(t, []string{"a", "b", "c"}, failureDomains(t, cluster), "each in a domain of its own")
 	goesAway(t, cluster)
@@ -54,7 +54,7 @@ func TestThreeControllers(t *testing.T) {
 func TestThreeControllersWithKubelets(t *testing.T) {
 	framework.NeedsK0s(t)
 	timed(t)
-	cluster := lab.CreateOnMachines(t, "kubelets", replicas(t, "3"), withKubelet(t))
+	cluster := lab.CreateOnMachines(t, "kubelets", three(t), withKubelet(t))
 	comesUp(t, cluster, 3)
 	before := cluster.ControllerNames(t)
 	cluster.Replaced(t, "kubelets-controllers-2")

@@ -48,7 +48,7 @@ func TestScale(t *testing.T) {
 func TestRollout(t *testing.T) {
 	framework.NeedsK0s(t)
 	timed(t)
-	cluster := lab.CreateOnMachines(t, "roll", replicas(t, "3"))
+	cluster := lab.CreateOnMachines(t, "roll", three(t))
 	cluster.Works(t, fromNothing(3))
 	cluster.Stable(t, 3, fromNothing(1))
 	for _, strategy := range []struct {
@@ -97,7 +97,7 @@ func TestUpgrade(t *testing.T) {
 		t.Skipf("skipped: no second release of k0s, %s names none", k0s.NextVariable)
 	}
 	timed(t)
-	cluster := lab.CreateOnMachines(t, "upgrade", replicas(t, "3"))
+	cluster := lab.CreateOnMachines(t, "upgrade", three(t))
 	cluster.Works(t, fromNothing(3))
 	cluster.Stable(t, 3, fromNothing(1))
 	before := cluster.ControllerNames(t)
@@ -108,6 +108,10 @@ func TestUpgrade(t *testing.T) {
 		`{"arch":%q,"sha256":%q}]}}}}`, next.Version, layout.Arch(), sum))
 	replaced(t, cluster, before)
 	assert.LessOrEqual(t, writer.Stop(t), tolerable, "nothing could be written")
-	assert.Equal(t, next.Version, lab.Kubectl(t, "get", "k0scontrolplane", cluster.Name, "-o", "jsonpath={.status.version}"))
+	assert.Equal(
+		t,
+		next.Version,
+		lab.Kubectl(t, "get", "k0scontrolplane", cluster.Name, "-o", "jsonpath={.status.version}"),
+	)
 	goesAway(t, cluster)
 }

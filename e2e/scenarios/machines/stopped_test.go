@@ -22,7 +22,7 @@ import (
 func TestStopped(t *testing.T) {
 	framework.NeedsK0s(t)
 	timed(t)
-	cluster := lab.CreateOnMachines(t, "stopped", replicas(t, "3"))
+	cluster := lab.CreateOnMachines(t, "stopped", three(t))
 	cluster.Works(t, fromNothing(3))
 	cluster.Stable(t, 3, fromNothing(1))
 	for _, test := range []struct {

@@ -45,7 +45,7 @@ func TestMembershipIsWhatK0sWrites(t *testing.T) {
 	m := newTestMembership(&quorum{all: []etcdMember{{ID: "9372538179322589801", Name: "demo-abc"}}})
 	require.NoError(t, m.register(t.Context()))
 
-	member := get(t, m, memberResource, "demo-abc")
+	member := get(t, m, memberResource)
 	assert.Equal(t, map[string]string{
 		"k0s.k0sproject.io/controller-lease":  "k0s-ctrl-host-1",
 		"k0s.k0sproject.io/shutdown-on-leave": "life-1",
@@ -56,7 +56,7 @@ func TestMembershipIsWhatK0sWrites(t *testing.T) {
 	assert.Equal(t, "8211f1d0f64f3269", status["memberID"])
 	assert.Equal(t, "True", joinedOf(t, member)["status"])
 
-	node := get(t, m, controlNodeResource, "demo-abc")
+	node := get(t, m, controlNodeResource)
 	assert.Equal(t, "controller", node.GetAnnotations()["autopilot.k0sproject.io/mode"])
 	assert.Equal(t, "v1.36.3+k0s.2", statusOf(node)["k0sVersion"])
 	assert.Equal(t, []any{
@@ -70,7 +70,7 @@ func TestMembershipIsRenewed(t *testing.T) {
 	t.Parallel()
 	m := newTestMembership(&quorum{all: []etcdMember{{ID: "10", Name: "demo-abc"}}})
 	require.NoError(t, m.register(t.Context()))
-	member := get(t, m, memberResource, "demo-abc")
+	member := get(t, m, memberResource)
 	labels := member.GetLabels()
 	labels["mine"], labels[shutdownLabel] = "kept", "life-1"
 	member.SetLabels(labels)
@@ -80,7 +80,7 @@ func TestMembershipIsRenewed(t *testing.T) {
 
 	m.invocation = "life-2"
 	require.NoError(t, m.register(t.Context()))
-	member = get(t, m, memberResource, "demo-abc")
+	member = get(t, m, memberResource)
 	assert.Equal(
 		t,
 		map[string]string{leaseLabel: "k0s-ctrl-host-1", lifeLabel: "life-2", "mine": "kept"},
@@ -113,21 +113,21 @@ func TestResyncSaysWhatEtcdSays(t *testing.T) {
 	etcd := &quorum{all: []etcdMember{{ID: "10", Name: "demo-abc"}}}
 	m := newTestMembership(etcd)
 	require.NoError(t, m.register(t.Context()))
-	before := get(t, m, memberResource, "demo-abc")
+	before := get(t, m, memberResource)
 	require.NoError(t, m.resync(t.Context()))
-	assert.Equal(t, before, get(t, m, memberResource, "demo-abc"), "all is as it should be")
+	assert.Equal(t, before, get(t, m, memberResource), "all is as it should be")
 
 	before.Object["spec"] = map[string]any{"leave": true}
 	_, err := m.client.Resource(memberResource).Update(t.Context(), before, metav1.UpdateOptions{})
 	require.NoError(t, err)
 	require.NoError(t, m.resync(t.Context()))
-	member := get(t, m, memberResource, "demo-abc")
+	member := get(t, m, memberResource)
 	assert.Contains(t, statusOf(member)["message"], "The only active controller cannot leave the etcd cluster")
 	assert.Equal(t, "True", joinedOf(t, member)["status"])
 
 	etcd.all = []etcdMember{{ID: "11", Name: "demo-abc"}}
 	require.NoError(t, m.resync(t.Context()))
-	member = get(t, m, memberResource, "demo-abc")
+	member = get(t, m, memberResource)
 	assert.Equal(t, "Success", statusOf(member)["reconcileStatus"])
 	assert.Equal(t, "False", joinedOf(t, member)["status"])
 	assert.Equal(t, "No such member ID", joinedOf(t, member)["message"])
@@ -180,9 +180,9 @@ func TestDefinitionsNameWhatK0sDefines(t *testing.T) {
 	}
 }
 
-func get(t *testing.T, m *membership, resource schema.GroupVersionResource, name string) *unstructured.Unstructured {
+func get(t *testing.T, m *membership, resource schema.GroupVersionResource) *unstructured.Unstructured {
 	t.Helper()
-	object, err := m.client.Resource(resource).Get(t.Context(), name, metav1.GetOptions{})
+	object, err := m.client.Resource(resource).Get(t.Context(), "demo-abc", metav1.GetOptions{})
 	require.NoError(t, err)
 	return object
 }
