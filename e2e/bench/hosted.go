@@ -5,175 +5,186 @@ package main
 import (
 	"context"
 	_ "embed"
-	"encoding/base64"
+	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"time"
 
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k0smotron/k0smotron/e2e/audit"
-	"github.com/k0smotron/k0smotron/e2e/lab/k0s"
-	"github.com/k0smotron/k0smotron/e2e/lab/layout"
 	"github.com/k0smotron/k0smotron/e2e/lab/mgmt"
 )
 
 const (
 	namespace = "default"
 	manager   = "k0smotron-controlplane-incluster"
-	// patience bounds one run; polling is how often we ask, which is also the precision.
-	patience = 3 * time.Minute
-	polling  = 50 * time.Millisecond
 )
 
 //go:embed cluster.yaml
 var manifest string
 
-type benchmark struct {
-	out    io.Writer
-	paths  layout.Paths
-	binary k0s.Binary
-	config string
+// hostedResult is one hosted control plane.
+type hostedResult struct {
+	took          time.Duration
+	writes, reads int
+	stages        []stage
+	recipe        recipe
 }
 
 // hosted creates a cluster without machines, measures it and removes it.
-func (b *benchmark) hosted(ctx context.Context, name string) (result, error) {
+func (b *benchmark) hosted(ctx context.Context, name string) (hostedResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if err := b.remove(ctx, name); err != nil { // what an earlier run that was ended has left
+		return hostedResult{}, err
+	}
+	result, err := b.create(ctx, name)
+	if err != nil {
+		b.explain(context.WithoutCancel(ctx), name)
+		return result, err
+	}
+	return result, b.remove(ctx, name)
+}
+
+func (b *benchmark) create(ctx context.Context, name string) (hostedResult, error) {
 	begun := time.Now()
 	if err := mgmt.Apply(ctx, b.paths, strings.ReplaceAll(manifest, "{name}", name)); err != nil {
-		return result{}, err
+		return hostedResult{}, err
 	}
-	accepted, err := b.created(ctx, name, begun)
-	if err != nil {
-		return result{}, err
+	endpoint := &endpoint{kubeconfig: func(ctx context.Context) ([]byte, error) { return b.kubeconfig(ctx, name) }}
+	if err := endpoint.wait(ctx); err != nil {
+		return hostedResult{}, err
 	}
-	config, err := b.kubeconfig(ctx, name)
-	if err != nil {
-		return result{}, err
-	}
-	if err := ready(ctx, config); err != nil {
-		return result{}, err
-	}
-	measured := result{hosted: time.Since(accepted)}
+	seen := evidence{name: name, ready: time.Now()}
 	if _, err := mgmt.Kubectl(ctx, b.paths, "-n", namespace, "wait", "k0smotroncontrolplane/"+name,
 		"--for=condition=Available", "--timeout=2m"); err != nil {
-		return result{}, err
+		return hostedResult{}, err
 	}
-	if err := b.count(&measured, name, audit.Window{From: begun, To: time.Now()}); err != nil {
-		return result{}, err
+	var err error
+	// Only now: reading the log takes time that the control plane would not have.
+	if seen.requests, err = audit.File(b.paths.AuditLog(), audit.Window{From: begun, To: time.Now()}); err != nil {
+		return hostedResult{}, err
 	}
-	if b.config, err = b.secret(ctx, name+"-k0s-config", `{.data.k0s\.yaml}`); err != nil {
-		return result{}, err
+	if seen.pods, err = b.pods(ctx, name); err != nil {
+		return hostedResult{}, err
 	}
-	_, err = mgmt.Kubectl(ctx, b.paths, "-n", namespace, "delete", "cluster", name, "--timeout=2m")
-	return measured, err
+	if seen.logs, err = b.beginnings(ctx, seen.pods); err != nil {
+		return hostedResult{}, err
+	}
+	return b.summarise(ctx, seen)
 }
 
-// created is when the Cluster was accepted, as the audit log has it; kubectl itself takes its time before and after.
-func (b *benchmark) created(ctx context.Context, name string, begun time.Time) (time.Time, error) {
-	for {
-		requests, err := audit.File(b.paths.AuditLog(), audit.Window{From: begun.Add(-time.Second)})
-		if err != nil {
-			return time.Time{}, err
-		}
-		for _, r := range requests {
-			if r.Resource == "clusters" && r.Name == name && r.Code == http.StatusCreated {
-				return r.At, nil
+func (b *benchmark) summarise(ctx context.Context, seen evidence) (hostedResult, error) {
+	accepted, err := seen.accepted()
+	if err != nil {
+		return hostedResult{}, err
+	}
+	// What the manager asked for this cluster; its objects carry the cluster's name in front.
+	own := audit.About(seen.name, audit.Of(manager, seen.requests))
+	result := hostedResult{
+		took: seen.ready.Sub(accepted), writes: len(audit.Writes(own)), reads: len(audit.Reads(own)),
+	}
+	result.stages = seen.stages(accepted)
+	secret, err := b.client.CoreV1().Secrets(namespace).Get(ctx, seen.name+"-k0s-config", metav1.GetOptions{})
+	if err != nil {
+		return hostedResult{}, fmt.Errorf("reading the configuration of k0s: %w", err)
+	}
+	result.recipe, err = recipeOf(secret.Data, seen.pod(seen.name+"-controlplane-0"))
+	return result, err
+}
+
+// kubeconfig names the endpoint. It is there before the control plane answers.
+func (b *benchmark) kubeconfig(ctx context.Context, name string) ([]byte, error) {
+	secret, err := b.client.CoreV1().Secrets(namespace).Get(ctx, name+"-kubeconfig", metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	return secret.Data["value"], nil
+}
+
+func (b *benchmark) pods(ctx context.Context, name string) ([]corev1.Pod, error) {
+	list, err := b.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{
+		LabelSelector: "cluster.x-k8s.io/cluster-name=" + name,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the pods of cluster %s: %w", name, err)
+	}
+	return list.Items, nil
+}
+
+// beginnings are the first bytes of all logs of some pods, with times.
+func (b *benchmark) beginnings(ctx context.Context, pods []corev1.Pod) (map[string]string, error) {
+	logs := map[string]string{}
+	for _, pod := range pods {
+		for _, container := range pod.Spec.Containers {
+			options := &corev1.PodLogOptions{Container: container.Name, Timestamps: true, LimitBytes: new(int64(1 << 10))}
+			log, err := b.log(ctx, pod.Name, options)
+			if err != nil {
+				return nil, err
 			}
-		}
-		if err := pause(ctx); err != nil {
-			return time.Time{}, fmt.Errorf("looking for Cluster %s in the audit log: %w", name, err)
+			logs[pod.Name+"/"+container.Name] = log
 		}
 	}
+	return logs, nil
 }
 
-// count counts what the manager asked for this cluster; its objects carry the cluster's name in front.
-func (b *benchmark) count(r *result, name string, window audit.Window) error {
-	requests, err := audit.File(b.paths.AuditLog(), window)
+func (b *benchmark) log(ctx context.Context, pod string, options *corev1.PodLogOptions) (string, error) {
+	content, err := b.client.CoreV1().Pods(namespace).GetLogs(pod, options).DoRaw(ctx)
 	if err != nil {
+		return "", fmt.Errorf("reading the log of pod %s: %w", pod, err)
+	}
+	return string(content), nil
+}
+
+// remove deletes a cluster and waits until its pods have ended: they would take time from what is measured next.
+func (b *benchmark) remove(ctx context.Context, name string) error {
+	// With the Cluster goes all that belongs to it; the rest is there alone only if it never came to a Cluster.
+	for _, kinds := range []string{"cluster", "k0smotroncontrolplane,labcluster"} {
+		if _, err := mgmt.Kubectl(ctx, b.paths, "-n", namespace, "delete", kinds, name, "--ignore-not-found",
+			"--timeout=2m"); err != nil {
+			return err
+		}
+	}
+	return until(ctx, func(ctx context.Context) error {
+		pods, err := b.pods(ctx, name)
+		if err == nil && len(pods) > 0 {
+			err = fmt.Errorf("pod %s has not ended", pods[0].Name)
+		}
 		return err
-	}
-	own := audit.About(name, audit.Of(manager, requests))
-	r.writes, r.reads = len(audit.Writes(own)), len(audit.Reads(own))
-	return nil
+	})
 }
 
-// kubeconfig waits for the kubeconfig that names the endpoint. It is there before the control plane answers.
-func (b *benchmark) kubeconfig(ctx context.Context, name string) (*rest.Config, error) {
-	for {
-		content, err := b.secret(ctx, name+"-kubeconfig", "{.data.value}")
-		if err == nil && content != "" {
-			return clientcmd.RESTConfigFromKubeConfig([]byte(content))
-		}
-		if pauseErr := pause(ctx); pauseErr != nil {
-			return nil, fmt.Errorf("waiting for the kubeconfig: %w: %w", pauseErr, err)
-		}
-	}
-}
-
-func (b *benchmark) secret(ctx context.Context, name, path string) (string, error) {
-	encoded, err := mgmt.Kubectl(
-		ctx,
-		b.paths,
-		"-n",
-		namespace,
-		"get",
-		"secret",
-		name,
-		"--ignore-not-found",
-		"-o",
-		"jsonpath="+path,
-	)
+// explain prints what a control plane that did not come up says about it.
+func (b *benchmark) explain(ctx context.Context, name string) {
+	pods, err := b.pods(ctx, name)
 	if err != nil {
-		return "", err
+		fmt.Fprintln(b.out, err)
+		return
 	}
-	content, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
-	return string(content), err
+	for _, pod := range pods {
+		fmt.Fprintf(b.out, "\npod %s is %s; the end of its log:\n", pod.Name, pod.Status.Phase)
+		options := &corev1.PodLogOptions{Container: pod.Spec.Containers[0].Name, TailLines: new(int64(lastLines))}
+		log, err := b.log(ctx, pod.Name, options)
+		if err != nil {
+			log = err.Error() + "\n"
+		}
+		fmt.Fprint(b.out, log)
+	}
 }
 
-// ready asks until the API server answers 200 on /readyz.
-func ready(ctx context.Context, config *rest.Config) error {
-	config.Timeout = time.Second
-	client, err := rest.HTTPClientFor(config)
-	if err != nil {
-		return err
-	}
-	var last error
+// until tries something until it succeeds; the error of a try that comes too late is the reason.
+func until(ctx context.Context, try func(context.Context) error) error {
 	for {
-		if last = ask(ctx, client, config.Host+"/readyz"); last == nil {
+		err := try(ctx)
+		if err == nil {
 			return nil
 		}
-		if err := pause(ctx); err != nil {
-			return fmt.Errorf("waiting for %s: %w: %w", config.Host, err, last)
+		select {
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		case <-time.After(polling):
 		}
-	}
-}
-
-func ask(ctx context.Context, client *http.Client, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("answer %s", response.Status)
-	}
-	return nil
-}
-
-func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(polling):
-		return nil
 	}
 }

@@ -6,160 +6,189 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
-	"k8s.io/client-go/rest"
-	"sigs.k8s.io/yaml"
-
+	"github.com/k0smotron/k0smotron/e2e/lab/command"
 	"github.com/k0smotron/k0smotron/e2e/lab/k0s"
 	"github.com/k0smotron/k0smotron/e2e/lab/layout"
 	"github.com/k0smotron/k0smotron/e2e/lab/network"
+	"github.com/k0smotron/k0smotron/e2e/lab/process"
 )
 
-// segment is where k0s alone lives. The device in it is called eth0, as k0s wants an address that it can find.
-func segment() network.Segment {
-	return network.Segment{Netns: "k0slab-raw", Veth: "k0slab-raw", Address: "10.211.0.110"}
+// lastLines is how much of a log is shown after a failure.
+const lastLines = 20
+
+// segment is where a k0s alone lives. The device in it is called eth0, as k0s wants an address that it can find. Every
+// run has an address of its own: nothing of one run can answer in the next.
+func segment(number int) network.Segment {
+	const first, last = 110, 199 // between machines and load balancers
+	return network.Segment{
+		Netns:   fmt.Sprintf("k0slab-raw-%d", number),
+		Veth:    fmt.Sprintf("k0slab-r%d", number),
+		Address: fmt.Sprintf("10.211.0.%d", first+number%(last-first+1)),
+	}
 }
 
-// raw starts k0s alone, measures it and removes it. It runs in a network namespace on the lab's bridge, and in a mount
-// namespace because every k0s of root uses /run/k0s.
-func (b *benchmark) raw(ctx context.Context) (took time.Duration, err error) {
+// alone is one run of k0s alone.
+type alone struct {
+	segment network.Segment
+	// dir holds its files. It is on the disk that volumes and directories of pods are on.
+	dir, log string
+	// mark is by what its processes are found, below the lab's own.
+	mark   string
+	recipe recipe
+}
+
+// raw starts k0s alone, measures it and removes it.
+func (b *benchmark) raw(ctx context.Context, number int, hosted recipe) (took time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	dir := filepath.Join(b.paths.State, "raw")
-	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
-		return 0, fmt.Errorf("emptying %s: %w", dir, err)
+	name := "raw-" + strconv.Itoa(number)
+	run := alone{
+		segment: segment(number), dir: filepath.Join(b.paths.State, "bench", name),
+		log: filepath.Join(b.paths.Logs(), "bench-"+name+".log"), mark: filepath.Join(b.paths.Run, "bench", name),
 	}
-	if err := network.Ensure(ctx, segment()); err != nil {
+	if run.recipe, err = hosted.alone(run.dir, run.segment.Address); err != nil {
 		return 0, err
 	}
-	defer func() {
-		err = errors.Join(err, network.Remove(context.WithoutCancel(ctx), segment()), os.RemoveAll(dir))
-	}()
-	if err := b.rawFiles(dir); err != nil {
+	if err := run.remove(ctx); err != nil { // what an earlier run that was ended has left
 		return 0, err
 	}
-	return b.runRaw(ctx, dir)
+	defer func() { err = errors.Join(err, run.remove(context.WithoutCancel(ctx))) }()
+	if err := run.prepare(ctx); err != nil {
+		return 0, err
+	}
+	if took, err = run.measure(ctx, b.binary.Path, programPath(b.paths)); err != nil {
+		return 0, fmt.Errorf("%w; the end of %s:\n%s", err, run.log, tail(run.log))
+	}
+	return took, nil
 }
 
-// rawFiles writes the configuration of the hosted control plane with the addresses and the etcd of a k0s alone.
-func (b *benchmark) rawFiles(dir string) error {
-	config, err := rawConfig(b.config, dir)
-	if err != nil {
+// remove takes a run away: its processes first, then, since nobody can write into them any more, its files.
+func (a alone) remove(ctx context.Context) error {
+	if _, err := process.KillAll(ctx, func() ([]string, error) { return process.Marked(a.mark) }); err != nil {
 		return err
 	}
-	return errors.Join(
-		os.WriteFile(filepath.Join(dir, "k0s.yaml"), config, 0o600),
-		os.WriteFile(filepath.Join(dir, "authentication.yaml"), []byte(authentication), 0o644),
-	)
+	return errors.Join(network.Remove(ctx, a.segment), os.RemoveAll(a.dir))
 }
 
-// authentication is what a hosted control plane has too; its file is named by the configuration.
-const authentication = `apiVersion: apiserver.config.k8s.io/v1
-kind: AuthenticationConfiguration
-anonymous: {enabled: true, conditions: [{path: /livez}, {path: /readyz}]}
-`
-
-func rawConfig(hosted, dir string) ([]byte, error) {
-	var config map[string]any
-	if err := yaml.Unmarshal([]byte(hosted), &config); err != nil {
-		return nil, fmt.Errorf("reading the hosted configuration: %w", err)
+// prepare writes what the init container of a pod places, but for certificates: k0s alone makes its own.
+func (a alone) prepare(ctx context.Context) error {
+	if err := os.MkdirAll(a.dir, 0o755); err != nil {
+		return fmt.Errorf("making a data directory: %w", err)
 	}
-	spec, ok := config["spec"].(map[string]any)
-	if !ok {
-		return nil, errors.New("reading the hosted configuration: no spec")
+	for name, content := range a.recipe.files {
+		if err := layout.Write(filepath.Join(a.dir, name), content, 0o600); err != nil {
+			return err
+		}
 	}
-	spec["storage"] = map[string]any{"type": "etcd"}
-	api, ok := spec["api"].(map[string]any)
-	if !ok {
-		return nil, errors.New("reading the hosted configuration: no spec.api")
-	}
-	api["externalAddress"] = segment().Address
-	if extra, has := api["extraArgs"].(map[string]any); has && extra["authentication-config"] != nil {
-		extra["authentication-config"] = filepath.Join(dir, "authentication.yaml")
-	}
-	if konnectivity, has := spec["konnectivity"].(map[string]any); has && konnectivity["externalAddress"] != nil {
-		konnectivity["externalAddress"] = segment().Address
-	}
-	return yaml.Marshal(config)
+	return network.Ensure(ctx, a.segment)
 }
 
-func (b *benchmark) runRaw(ctx context.Context, dir string) (time.Duration, error) {
-	log, err := os.Create(filepath.Join(b.paths.Logs(), "raw-k0s.log"))
+// measure runs k0s until it is ready and returns how long that took from its exec.
+func (a alone) measure(ctx context.Context, program, path string) (time.Duration, error) {
+	log, err := os.Create(a.log)
 	if err != nil {
 		return 0, fmt.Errorf("opening the log of k0s: %w", err)
 	}
 	defer log.Close()
-	cmd := exec.CommandContext(
-		ctx,
-		"nsenter",
-		"--net=/run/netns/"+segment().Netns,
-		"unshare",
-		"--mount",
-		"--pid",
-		"--fork",
-		"--kill-child",
-		"--mount-proc",
-		"sh",
-		"-c",
-		`mount -t tmpfs none /run && exec "$@"`,
-		"sh",
-		b.binary.Path,
-		"controller",
-		"--data-dir="+dir,
-		"--config="+filepath.Join(dir, "k0s.yaml"),
-		"--enable-dynamic-config",
-		"--disable-components=autopilot,control-api,metrics-server,update-prober",
-	)
-	cmd.Stdout, cmd.Stderr, cmd.Env = log, log, append(os.Environ(), "PATH="+programPath(b.paths))
-	start := time.Now()
+	cmd := isolated(ctx, a.segment.Netns, a.dir, append([]string{program}, a.recipe.args...))
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(slices.Clone(a.recipe.env), "PATH="+path, process.Mark(a.mark))
 	if err := cmd.Start(); err != nil {
 		return 0, fmt.Errorf("starting k0s: %w", err)
 	}
-	defer func() {
-		_ = cmd.Process.Signal(syscall.SIGKILL)
-		_ = cmd.Wait()
+	ended := make(chan struct{})
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		defer close(ended)
+		cancel(errors.Join(errors.New("k0s has ended"), cmd.Wait()))
 	}()
-	if err := readyAlone(ctx, dir); err != nil {
-		return 0, fmt.Errorf("%w (log: %s)", err, log.Name())
+	defer func() {
+		_ = cmd.Process.Kill()
+		<-ended
+	}()
+	if err := a.endpoint().wait(ctx); err != nil {
+		return 0, err
 	}
-	return time.Since(start), nil
+	ready := time.Now()
+	begun, err := readTime(filepath.Join(a.dir, "started"))
+	return ready.Sub(begun), err
 }
 
-// readyAlone asks with the certificate that k0s makes for its administrator, as soon as that is there.
-func readyAlone(ctx context.Context, dir string) error {
-	pki := filepath.Join(dir, "pki")
-	config := &rest.Config{Host: "https://" + segment().Address + ":6443", TLSClientConfig: rest.TLSClientConfig{
-		CAFile: filepath.Join(
-			pki,
-			"ca.crt",
-		),
-		CertFile: filepath.Join(pki, "admin.crt"),
-		KeyFile:  filepath.Join(pki, "admin.key"),
-	}}
-	for {
-		_, err := os.Stat(filepath.Join(pki, "admin.conf"))
-		if err == nil {
-			return ready(ctx, config)
-		}
-		if pauseErr := pause(ctx); pauseErr != nil {
-			return fmt.Errorf("waiting for the certificates of k0s: %w: %w", pauseErr, err)
-		}
+// endpoint asks with the credentials that k0s makes for its administrator, as soon as they are there.
+func (a alone) endpoint() *endpoint {
+	return &endpoint{
+		host: net.JoinHostPort(a.segment.Address, "6443"),
+		kubeconfig: func(context.Context) ([]byte, error) {
+			return os.ReadFile(filepath.Join(a.dir, "pki", "admin.conf"))
+		},
 	}
 }
 
-// programPath lets k0s find its components, which it does not carry.
+// asInAPod runs a program with a file system like that of a pod: all is read-only but the data directory, /tmp and an
+// empty /run, which every k0s of root uses. It also keeps what the programs of k0s make elsewhere away from the host.
+// The time of the exec goes into a file.
+const asInAPod = `set -e
+mount -t proc none /proc
+mount -t tmpfs none /run
+mount --bind "$0" "$0"
+mkdir -p "$0/tmp"
+mount -o remount,bind,ro /
+mount --bind "$0/tmp" /tmp
+date +%s%N >"$0/started"
+exec "$@"`
+
+// isolated runs a program as the first process of a pid namespace, as in a pod: killing it ends all others, and it has
+// not ended before they have. It is in the network namespace of that name, if there is one.
+func isolated(ctx context.Context, netns, dir string, args []string) *exec.Cmd {
+	arguments := append([]string{"sh", "-c", asInAPod, dir}, args...)
+	if netns != "" {
+		arguments = command.InNetns(netns, arguments...)
+	}
+	cmd := exec.CommandContext(ctx, arguments[0], arguments[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID, Unshareflags: syscall.CLONE_NEWNS}
+	return cmd
+}
+
+// readTime reads nanoseconds since 1970.
+func readTime(file string) (time.Time, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading when k0s was started: %w", err)
+	}
+	nanoseconds, err := strconv.ParseInt(strings.TrimSpace(string(content)), 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading when k0s was started: %w", err)
+	}
+	return time.Unix(0, nanoseconds), nil
+}
+
+// tail is the last lines of a file, or why they cannot be read.
+func tail(file string) string {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(content)), "\n")
+	return strings.Join(lines[max(0, len(lines)-lastLines):], "\n")
+}
+
+// programPath lets k0s find its components, if it does not carry them, and etcd.
 func programPath(p layout.Paths) string {
 	dirs := []string{filepath.Dir(p.Bin("etcd", layout.EtcdVersion, "etcd"))}
-	for _, component := range k0s.Components(p) {
-		if dir := filepath.Dir(component); dirs[len(dirs)-1] != dir {
-			dirs = append(dirs, dir)
-		}
+	for _, component := range slices.Sorted(maps.Values(k0s.Components(p))) {
+		dirs = append(dirs, filepath.Dir(component))
 	}
-	return strings.Join(append(dirs, os.Getenv("PATH")), ":")
+	return strings.Join(append(slices.Compact(dirs), os.Getenv("PATH")), ":")
 }

@@ -4,63 +4,103 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/k0smotron/k0smotron/e2e/lab/layout"
+	"github.com/k0smotron/k0smotron/e2e/lab/lifecycle/footprint"
+	"github.com/k0smotron/k0smotron/e2e/lab/machine"
+	"github.com/k0smotron/k0smotron/e2e/lab/process"
 )
 
-func TestRawConfigDiffersInAddressesAndEtcdOnly(t *testing.T) {
+func TestSegmentsAreTheirOwn(t *testing.T) {
 	t.Parallel()
-	config, err := rawConfig(`spec:
-  api: {externalAddress: 10.211.0.200, extraArgs: {authentication-config: /var/lib/k0s/authentication.yaml}, port: 6443}
-  konnectivity: {agentPort: 8132, externalAddress: "10.211.0.200:8132"}
-  network: {provider: custom}
-  storage: {type: etcd, etcd: {externalCluster: {endpoints: ["https://demo-etcd:2379"]}}}
-`, "/dir")
+	pool := machine.DefaultPool()
+	for number := range 90 {
+		s := segment(number)
+		address := netip.MustParseAddr(s.Address)
+		assert.True(t, netip.MustParsePrefix(layout.Subnet).Contains(address))
+		assert.Positive(t, address.Compare(pool.Last), "no machine's")
+		assert.Negative(t, address.Compare(netip.MustParseAddr(layout.LoadBalancerFirst)), "no load balancer's")
+		assert.NotEqual(t, segment(number+1).Address, s.Address)
+		assert.LessOrEqual(t, len(s.Veth), 15)
+		assert.Equal(t, []string{s.Netns, s.Veth}, footprint.Own([]string{s.Netns, s.Veth}), "lab down finds it")
+	}
+}
+
+// A run has ended when it was killed, with all that it started, and has left nothing on the host.
+func TestIsolated(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("namespaces need root")
+	}
+	t.Setenv("TMPDIR", "/var/tmp") // /tmp is another one for the program
+	dir := t.TempDir()
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	require.NoError(t, err)
-	assert.YAMLEq(t, `spec:
-  api: {externalAddress: 10.211.0.110, extraArgs: {authentication-config: /dir/authentication.yaml}, port: 6443}
-  konnectivity: {agentPort: 8132, externalAddress: 10.211.0.110}
-  network: {provider: custom}
-  storage: {type: etcd}
-`, string(config))
+	before := time.Now()
+	const script = `setsid sleep 64.25 & sleep 64.5 & touch /tmp/x /run/y; touch /z 2>/dev/null || echo $$ read-only; wait`
+	cmd := isolated(t.Context(), "", dir, []string{"sh", "-c", script})
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr, cmd.Env = &out, &out, append(os.Environ(), process.Mark(dir))
+	require.NoError(t, cmd.Start())
+	find := func() []string {
+		pids, err := process.Marked(dir)
+		require.NoError(t, err)
+		return pids
+	}
+	ready := assert.Eventually(t, func() bool { return len(find()) == 3 }, 5*time.Second, 10*time.Millisecond)
+	require.NoError(t, cmd.Process.Kill())
+	_ = cmd.Wait() // it says that it was killed
+	require.True(t, ready, out.String())
+	assert.Empty(t, find(), "nobody outlives the first process")
+	assert.Equal(t, "1 read-only\n", out.String())
+	assert.FileExists(t, filepath.Join(dir, "tmp", "x"))
+	assert.NoFileExists(t, "/run/y")
+	begun, err := readTime(filepath.Join(dir, "started"))
+	require.NoError(t, err)
+	assert.WithinRange(t, begun, before, time.Now())
+	after, err := os.ReadFile("/proc/self/mountinfo")
+	require.NoError(t, err)
+	assert.Equal(t, string(mounts), string(after))
 }
 
-func TestRawConfigWantsTheHostedOne(t *testing.T) {
+func TestReadTimeWantsATime(t *testing.T) {
 	t.Parallel()
-	for _, config := range []string{"", "spec: {}", "["} {
-		_, err := rawConfig(config, "/dir")
-		require.ErrorContains(t, err, "reading the hosted configuration", config)
-	}
+	file := filepath.Join(t.TempDir(), "started")
+	_, err := readTime(file)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.NoError(t, os.WriteFile(file, []byte("soon\n"), 0o600))
+	_, err = readTime(file)
+	require.ErrorContains(t, err, "soon")
 }
 
-func TestJudge(t *testing.T) {
+func TestTail(t *testing.T) {
 	t.Parallel()
-	run := func(raw, hosted float64, writes, reads int) result {
-		seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-		return result{raw: seconds(raw), hosted: seconds(hosted), writes: writes, reads: reads}
+	file := filepath.Join(t.TempDir(), "log")
+	assert.Contains(t, tail(file), "no such file")
+	var lines []string
+	for i := range 30 {
+		lines = append(lines, fmt.Sprintf("line %d", i))
 	}
-	for name, test := range map[string]struct {
-		results []result
-		fails   bool
-		text    string
-	}{
-		"Holds": {
-			results: []result{run(10, 14, 20, 9), run(11, 30, 21, 7), run(12, 13, 22, 8)},
-			text:    "median of 3: raw 11.0 s, hosted 14.0 s = 1.27 × raw (limit 1.5 ×)",
-		},
-		"TooSlow":    {results: []result{run(10, 16, 20, 9)}, fails: true, text: "= 1.60 × raw"},
-		"TooChatty":  {results: []result{run(10, 12, 31, 9)}, fails: true, text: "31 writes (limit 30)"},
-		"TooCurious": {results: []result{run(10, 12, 3, 31)}, fails: true, text: "31 reads (limit 30)"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var out bytes.Buffer
-			err := judge(&out, test.results)
-			assert.Equal(t, test.fails, err != nil)
-			assert.Contains(t, out.String(), test.text)
-		})
+	require.NoError(t, os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+	assert.Equal(t, strings.Join(lines[10:], "\n"), tail(file))
+	require.NoError(t, os.WriteFile(file, []byte("one\n"), 0o600))
+	assert.Equal(t, "one", tail(file))
+}
+
+func TestProgramPathHasEtcdAndComponents(t *testing.T) {
+	t.Parallel()
+	path := programPath(layout.Paths{Cache: "/cache"})
+	for _, dir := range []string{"etcd-" + layout.EtcdVersion, "kubernetes-" + layout.KubernetesVersion + "+k0s", "konnectivity-v0.36.0"} {
+		assert.Equal(t, 1, strings.Count(path, "/cache/bin/"+dir), dir)
 	}
+	assert.True(t, strings.HasSuffix(path, ":"+os.Getenv("PATH")))
 }

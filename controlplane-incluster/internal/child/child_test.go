@@ -63,6 +63,32 @@ func TestSettleStatefulSet(t *testing.T) {
 	}
 }
 
+func TestIsKept(t *testing.T) {
+	t.Parallel()
+	owner := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "lion", UID: "1"}}
+	kept := func() *appsv1.StatefulSet {
+		s := set("old")
+		s.Labels = map[string]string{"ours": "1", "others": "2"}
+		s.OwnerReferences = []metav1.OwnerReference{
+			*metav1.NewControllerRef(owner, corev1.SchemeGroupVersion.WithKind("ConfigMap")),
+		}
+		return s
+	}
+	settled := set("new")
+	settled.Labels = map[string]string{"ours": "1"}
+	assert.True(t, child.IsKept(kept(), settled, owner))
+	for name, change := range map[string]func(*appsv1.StatefulSet){
+		"Scaled":    func(s *appsv1.StatefulSet) { s.Spec.Replicas = new(int32(0)) },
+		"Relabeled": func(s *appsv1.StatefulSet) { delete(s.Labels, "ours") },
+		"Orphaned":  func(s *appsv1.StatefulSet) { s.OwnerReferences = nil },
+		"Restored":  func(s *appsv1.StatefulSet) { s.OwnerReferences[0].UID = "0" },
+	} {
+		live := kept()
+		change(live)
+		assert.False(t, child.IsKept(live, settled, owner), name)
+	}
+}
+
 func TestSettleSecret(t *testing.T) {
 	t.Parallel()
 	secret := func(text string) *corev1.Secret {

@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/k0smotron/k0smotron/shared/contract"
 	"github.com/k0smotron/k0smotron/shared/k0sconfig"
@@ -67,6 +68,17 @@ func SettleStatefulSet(wanted, live *appsv1.StatefulSet, rendering Rendering) (*
 	settled.Spec.Replicas = replicas
 	keepRecord(&settled.ObjectMeta, live)
 	return settled, true
+}
+
+// IsKept tells whether live is all that settled and its owner ask for beside the pods. One for which a newer rendering
+// waits is left alone then: applying what the server made of it would only make its defaults ours.
+func IsKept(live, settled *appsv1.StatefulSet, owner metav1.Object) bool {
+	for key, value := range settled.Labels {
+		if live.Labels[key] != value {
+			return false
+		}
+	}
+	return metav1.IsControlledBy(live, owner) && ptr.Equal(live.Spec.Replicas, settled.Spec.Replicas)
 }
 
 // SettleSecret decides the same for a Secret.

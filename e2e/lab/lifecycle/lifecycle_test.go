@@ -18,6 +18,7 @@ import (
 	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/k0smotron/k0smotron/e2e/lab/layout"
+	"github.com/k0smotron/k0smotron/e2e/lab/mgmt"
 	"github.com/k0smotron/k0smotron/e2e/lab/process"
 	"github.com/k0smotron/k0smotron/e2e/lab/repository"
 )
@@ -161,4 +162,12 @@ func TestAProgramWithoutItsFileIsKilled(t *testing.T) {
 	assert.Contains(t, rest, strconv.Itoa(pid), "what down kills")
 	_, err = process.KillAll(t.Context(), marked)
 	require.NoError(t, err)
+}
+
+func TestThePluginDirectoryIsTheLabs(t *testing.T) {
+	t.Parallel()
+	lab := &Lab{Paths: layout.Paths{State: "/state"}}
+	spec := lab.controllerManager()
+	assert.Contains(t, spec.Args, "--flex-volume-plugin-dir=/state/controller-manager-plugins")
+	assert.Equal(t, mgmt.ControllerManager(lab.Paths).Name, spec.Name)
 }

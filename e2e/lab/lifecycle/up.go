@@ -23,6 +23,7 @@ import (
 	"github.com/k0smotron/k0smotron/e2e/lab/layout"
 	"github.com/k0smotron/k0smotron/e2e/lab/mgmt"
 	"github.com/k0smotron/k0smotron/e2e/lab/network"
+	"github.com/k0smotron/k0smotron/e2e/lab/process"
 	"github.com/k0smotron/k0smotron/e2e/lab/step"
 )
 
@@ -167,11 +168,18 @@ func (l *Lab) startNode(ctx context.Context) (string, error) {
 		return "", err
 	}
 	err := mgmt.Start(ctx, l.Paths,
-		mgmt.ControllerManager(l.Paths), mgmt.Scheduler(l.Paths), mgmt.Kubelet(l.Paths), mgmt.KubeProxy(l.Paths))
+		l.controllerManager(), mgmt.Scheduler(l.Paths), mgmt.Kubelet(l.Paths), mgmt.KubeProxy(l.Paths))
 	if err != nil {
 		return "", err
 	}
 	return layout.NodeName, mgmt.WaitNode(ctx, l.Paths)
+}
+
+// controllerManager would make its directory for plugins, which nobody here has, beside those of the host.
+func (l *Lab) controllerManager() process.Spec {
+	spec := mgmt.ControllerManager(l.Paths)
+	spec.Args = append(spec.Args, "--flex-volume-plugin-dir="+filepath.Join(l.Paths.State, "controller-manager-plugins"))
+	return spec
 }
 
 func (l *Lab) addons() []addons.Addon {

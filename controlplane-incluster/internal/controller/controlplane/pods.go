@@ -83,9 +83,11 @@ func (r *Reconciler) applyPods(ctx context.Context, s *scope) error {
 	if waits {
 		s.waiting = append(s.waiting, "k0s")
 	}
-	if err := r.Applier.Apply(ctx, s.controlPlane, settled, desired.PodDisruptionBudget(s.identity())); err != nil {
-		return err
+	if !waits || !child.IsKept(s.podSet, settled, s.controlPlane) {
+		if err := r.Applier.Apply(ctx, s.controlPlane, settled); err != nil {
+			return err
+		}
+		s.podSet = settled
 	}
-	s.podSet = settled
-	return nil
+	return r.Applier.Apply(ctx, s.controlPlane, desired.PodDisruptionBudget(s.identity()))
 }

@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-incluster/api/v1beta2"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/child"
@@ -52,10 +53,14 @@ func (r *Reconciler) etcdApplied(ctx context.Context, s *scope) error {
 		live = found
 	}
 	settled, waits := child.SettleStatefulSet(objects.StatefulSet, live, objects.Rendering)
+	children := []client.Object{objects.Service, settled, objects.PodDisruptionBudget}
 	if waits {
 		s.waiting = append(s.waiting, "etcd")
 	}
-	if err := r.Applier.Apply(ctx, s.controlPlane, objects.Service, settled, objects.PodDisruptionBudget); err != nil {
+	if waits && child.IsKept(live, settled, s.controlPlane) {
+		children, settled = []client.Object{objects.Service, objects.PodDisruptionBudget}, live
+	}
+	if err := r.Applier.Apply(ctx, s.controlPlane, children...); err != nil {
 		return err
 	}
 	s.etcdSet = settled

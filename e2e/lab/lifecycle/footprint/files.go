@@ -50,7 +50,7 @@ func places() []place {
 	if err != nil {
 		return all
 	}
-	for dir, depth := range map[string]int{".": 1, ".kube": 3, ".config": 1, ".cache": 1, ".local/share": 1} {
+	for dir, depth := range map[string]int{".kube": 1, ".kube/cache/discovery": 1, ".config": 1, ".cache": 1, ".local/share": 1} {
 		all = append(all, place{filepath.Join(home, dir), depth})
 	}
 	return all
@@ -102,14 +102,40 @@ func (p place) levels(path string) int {
 	return strings.Count(relative, "/") + 1
 }
 
-// Unpackaged drops those differences that are files of Debian packages, or made by the installation of one: packages
+// Unpackaged drops those differences that are files of Debian packages, or that packages have systemd make: packages
 // stay.
-func Unpackaged(ctx context.Context, differences []string) []string {
+func Unpackaged(ctx context.Context, differences []string) ([]string, error) {
+	made, err := temporaryFiles(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return keep(differences, func(difference string) bool {
 		file, isFile := strings.CutPrefix(difference, "new: file ")
-		if !isFile {
-			return true
+		return !isFile || !slices.Contains(made, file) && command.Run(ctx, "dpkg-query", "--search", file) != nil
+	}), nil
+}
+
+// temporaryFiles are those that the configuration of systemd-tmpfiles names.
+func temporaryFiles(ctx context.Context) ([]string, error) {
+	const tool = "systemd-tmpfiles"
+	if !hasTool(tool) {
+		return nil, nil
+	}
+	configuration, err := command.Output(ctx, tool, "--cat-config")
+	if err != nil {
+		return nil, err
+	}
+	return parseTemporaryFiles(configuration), nil
+}
+
+// parseTemporaryFiles reads lines "<type> <path> ..." and keeps those of types that make something.
+func parseTemporaryFiles(configuration string) []string {
+	var paths []string
+	for line := range strings.Lines(configuration) {
+		fields := strings.Fields(line)
+		if len(fields) > 1 && strings.ContainsAny(fields[0][:1], "fFdDvqQLpcbC") {
+			paths = append(paths, fields[1])
 		}
-		return command.Run(ctx, "dpkg-query", "--search", file) != nil
-	})
+	}
+	return paths
 }

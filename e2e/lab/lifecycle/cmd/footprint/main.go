@@ -21,12 +21,15 @@ import (
 	"github.com/k0smotron/k0smotron/e2e/lab/lifecycle/footprint"
 )
 
-// patience is how long processes that have been told to end may take.
-const patience = 10 * time.Second
+type command struct {
+	out io.Writer
+	// patience is how long processes that have been told to end may take.
+	patience time.Duration
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
+	err := command{out: os.Stdout, patience: 10 * time.Second}.run(ctx, os.Args[1:])
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "footprint:", err)
@@ -34,41 +37,44 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
+func (c command) run(ctx context.Context, args []string) error {
 	paths, err := layout.Default("")
 	if err != nil {
 		return err
 	}
 	switch len(args) {
 	case 0:
-		return show(ctx, paths, out)
+		return c.show(ctx, paths)
 	case 1:
 		content, err := os.ReadFile(args[0])
 		if err != nil {
 			return fmt.Errorf("reading what stood before: %w", err)
 		}
-		return compare(ctx, paths, strings.Split(strings.TrimSpace(string(content)), "\n"))
+		return c.compare(ctx, paths, strings.Split(strings.TrimSpace(string(content)), "\n"))
 	default:
 		return fmt.Errorf("want at most one file, got %d", len(args))
 	}
 }
 
-func show(ctx context.Context, paths layout.Paths, out io.Writer) error {
+func (c command) show(ctx context.Context, paths layout.Paths) error {
 	machine, err := footprint.Gather(ctx, paths)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(out, strings.Join(footprint.Snapshot(machine), "\n"))
+	_, err = fmt.Fprintln(c.out, strings.Join(footprint.Snapshot(machine), "\n"))
 	return err
 }
 
-func compare(ctx context.Context, paths layout.Paths, before []string) error {
-	for end := time.Now().Add(patience); ; {
+func (c command) compare(ctx context.Context, paths layout.Paths, before []string) error {
+	for end := time.Now().Add(c.patience); ; {
 		machine, err := footprint.Gather(ctx, paths)
 		if err != nil {
 			return err
 		}
-		left := footprint.Unpackaged(ctx, footprint.Compare(before, footprint.Snapshot(machine)))
+		left, err := footprint.Unpackaged(ctx, footprint.Compare(before, footprint.Snapshot(machine)))
+		if err != nil {
+			return err
+		}
 		left = append(left, footprint.Of(paths, machine)...)
 		if value := os.Getenv(footprint.Variable); value != "" {
 			left = append(left, footprint.Started(machine, footprint.Variable+"="+value)...)
@@ -76,9 +82,13 @@ func compare(ctx context.Context, paths layout.Paths, before []string) error {
 		if len(left) == 0 {
 			return nil
 		}
-		if time.Now().After(end) || ctx.Err() != nil {
+		if time.Now().After(end) {
 			return fmt.Errorf("this machine is not as it was before:\n  %s", strings.Join(left, "\n  "))
 		}
-		time.Sleep(500 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
 	}
 }
