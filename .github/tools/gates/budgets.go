@@ -95,7 +95,7 @@ func (m *measure) add(name string, content []byte) error {
 		m.violations = append(m.violations, fmt.Sprintf("%s: %d lines, at most %d", name, lines, maxFile))
 	}
 	m.nolint += len(nolintMark.FindAll(content, -1))
-	if isTest(name) || strings.HasPrefix(name, "shared/testenv/") {
+	if isTest(name) || forTests(filepath.ToSlash(filepath.Dir(name))) {
 		m.tests += countCode(content)
 		return nil
 	}

@@ -58,6 +58,12 @@ func layer(path string) int {
 	}
 }
 
+// forTests tells whether a package only serves tests: the shared test environment, or what a provider adds to it.
+func forTests(path string) bool {
+	module, _, _ := strings.Cut(path, "/")
+	return within(path, "shared/testenv") || within(path, module+"/internal/testenv")
+}
+
 func within(path, parent string) bool {
 	return path == parent || strings.HasPrefix(path, parent+"/")
 }
@@ -121,11 +127,11 @@ func judgeImport(module, from, imported string) string {
 	if !ours {
 		return ""
 	}
-	if within(to, "shared/testenv") && module != "e2e" && !within(from, "shared/testenv") {
+	if forTests(to) && module != "e2e" && !forTests(from) {
 		return "for tests only"
 	}
 	if within(to, module) {
-		if isProvider(module) && layer(to) > layer(from) {
+		if isProvider(module) && !forTests(from) && layer(to) > layer(from) {
 			return "upward; the direction is main, internal/app, internal/controller, other internal packages, api"
 		}
 		return ""
