@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -43,7 +44,7 @@ func TestManagerFollowsEventsOfControllers(t *testing.T) {
 	})
 	w.controllerBecomes("first", bootstrapv1.CertificatesAvailableCondition, contract.WaitingForControlPlane)
 	for _, purpose := range pki.Purposes() {
-		pair, err := pki.Issuer{Clock: testenv.Clock(), Random: rand.Reader}.Pair(purpose)
+		pair, err := pki.Issuer{Clock: clock.RealClock{}, Random: rand.Reader}.Pair(purpose)
 		require.NoError(t, err)
 		w.create(testenv.Secret(w.namespace, purpose.SecretName(testenv.ClusterName), map[string]string{
 			pki.CertKey: string(pair.Cert), pki.PrivateKeyKey: string(pair.Key),
