@@ -122,8 +122,9 @@ func safety() Chain {
 			Waits:    []string{ReasonLastMember},
 		},
 		{
-			Name: "Health", ask: health,
-			Prevents: "a member is removed or added while another one is down",
+			Name:     "Health",
+			ask:      health,
+			Prevents: "machines are created for ever that etcd refuses while a member is down, and members are removed beside it",
 			Waits:    []string{ReasonMemberUnhealthy},
 		},
 		{

@@ -144,8 +144,7 @@ func (w *world) edit(what string, change func()) {
 // standStill ends all faults and lets time pass until nothing changes any more.
 func (w *world) standStill() {
 	w.mend()
-	w.creates = 0
-	for quiet, wait := 0, tick; quiet < 1800; {
+	for quiet, wait, end := 0, tick, w.now+patience; quiet < 1800; {
 		before := w.changes
 		action := w.pass(reading{crash: never})
 		w.heed(action, quiet)
@@ -158,7 +157,10 @@ func (w *world) standStill() {
 		} else {
 			quiet, wait = quiet+wait, min(2*wait, 600)
 		}
-		if w.violation != "" || w.creates > 50 {
+		if w.now > end {
+			w.violate("a still world does not come to rest")
+		}
+		if w.violation != "" {
 			return
 		}
 	}

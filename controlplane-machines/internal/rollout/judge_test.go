@@ -113,9 +113,6 @@ func (w *world) isVoter(n *node) bool {
 
 // judgeRest observes a world that has come to rest.
 func (w *world) judgeRest() {
-	if w.creates > 40 {
-		w.violate("%d machines are created in a still world", w.creates)
-	}
 	for _, n := range w.nodes {
 		if n.exists() && !n.machine && n.name != w.cp.next {
 			w.violate("what was made of %s is left behind", n.name)

@@ -253,7 +253,6 @@ func (w *world) create(action rollout.Action, writes *writer) {
 	if !n.machine {
 		writes.write(func() {
 			n.machine, n.created, n.domain = true, w.now, action.FailureDomain
-			w.creates++
 		}, "creates Machine %s", n.name)
 	}
 	if !n.exists() {

@@ -24,6 +24,8 @@ const (
 	evictionTime = 300
 	// showTime is how long a join call may take to show as a member.
 	showTime = 120
+	// patience is how long a still world may take to come to rest: enough to replace every machine more than once.
+	patience = 12 * 3600
 	// detection is within what time a death is seen by the manager, with the oldest facts that count as current.
 	detection = 75
 )
@@ -98,7 +100,6 @@ type world struct {
 	trace  func(string)
 	// changes counts what has changed, to see when the world has come to rest.
 	changes int
-	creates int
 	// byHand tells that people have deleted machines: what follows from that is theirs. forced tells that machines were
 	// removed because they were marked or down: that comes before the balance of failure domains.
 	byHand, forced bool
