@@ -124,7 +124,7 @@ func TestNumberAndAge(t *testing.T) {
 	decide(t, map[string]decision{
 		"AtRest": {
 			reason: "all as wanted", snapshot: atRest(3),
-			want: nothing(rollout.ReasonAsWanted), message: []string{"3 machines are wanted"},
+			want: nothing(rollout.ReasonAsWanted), message: []string{"3 of 3 wanted machines exist, 3 of them up to date"},
 		},
 		"ScaleUpRecordsAName": {
 			reason: "the name comes first", snapshot: atRest(1, want(3)),

@@ -49,7 +49,7 @@ func TestHistories(t *testing.T) {
 		return
 	}
 	count := number(t, "HISTORIES", 100_000)
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		count = min(count, 3_000)
 	}
 	seen, failed := playAll(count)

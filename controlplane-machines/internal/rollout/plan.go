@@ -111,8 +111,7 @@ func (p *plan) done() Action {
 	case oneLess:
 		return *remove(p.target().Name, p.cause(), p.step())
 	default:
-		return Action{Kind: Nothing, Reason: ReasonAsWanted, Message: fmt.Sprintf(
-			"%d machines are wanted, and that many are up to date", p.Replicas)}
+		return Action{Kind: Nothing, Reason: ReasonAsWanted, Message: "nothing is to be done: " + p.count()}
 	}
 }
 
