@@ -155,9 +155,9 @@ func (m *machine) afterTheCut(t *testing.T, then string) {
 	}
 	started := m.exists("/var/lib/k0smotron/bootstrap/first-start")
 	hadData := m.exists(etcdData)
-	finished := m.exists(marker)
+	hadJoined := m.exists("/var/lib/k0smotron/bootstrap/join")
 	err := m.reboot(t)
-	if !started || hadData || finished {
+	if !started || hadData || hadJoined {
 		require.NoError(t, err, m.log(t))
 		assert.Equal(t, !started || hadData, m.runsK0s())
 		return
