@@ -72,7 +72,11 @@ func TestTheEtcdMemberIsNamedByUs(t *testing.T) {
 	assert.Equal(t, map[string]any{"name": "tiger-a"}, got)
 
 	_, err = arguments(`spec: {storage: {etcd: {extraArgs: {name: other}}}}`)
-	require.ErrorContains(t, err, `spec.storage.etcd.extraArgs.name: "other" contradicts "tiger-a" from the name of the Machine`)
+	require.ErrorContains(
+		t,
+		err,
+		`spec.storage.etcd.extraArgs.name: "other" contradicts "tiger-a" from the name of the Machine`,
+	)
 	_, err = arguments(`spec: {storage: {etcd: {rawArgs: ["--name=other"]}}}`)
 	require.ErrorContains(t, err, "spec.storage.etcd.rawArgs: sets --name, which is the name of the Machine; remove it")
 

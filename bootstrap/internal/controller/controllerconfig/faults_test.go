@@ -181,7 +181,7 @@ func (p *play) boot(ctx context.Context, world faults.World, machineName string)
 	if err := world.Management.Get(ctx, key, machine); err != nil || contract.HasJoined(machine) {
 		return err
 	}
-	p.checkToken(world, machineName)
+	p.checkToken(world, machineName) //nolint:contextcheck // It reads with the context of the test, as all helpers.
 	healthy(machine)
 	if err := world.Management.Status().Update(ctx, machine); !apierrors.IsConflict(err) {
 		return err

@@ -201,9 +201,11 @@ func TestBothReadNoLock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.first()
+	lost := false
 	raced := interceptor.NewClient(env.Client, interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
-			if lock, is := object.(*corev1.ConfigMap); is && w.lock() == nil {
+			if lock, is := object.(*corev1.ConfigMap); is && !lost {
+				lost = true
 				faster := lock.DeepCopy()
 				faster.Data = map[string]string{
 					contract.InitLockMachineKey: "tiger-a", contract.InitLockMachineUIDKey: "1",
@@ -237,7 +239,11 @@ func TestALockThatChangedHandsIsNotDropped(t *testing.T) {
 			if object.GetUID() == gone.UID {
 				require.NoError(t, c.Delete(ctx, gone.DeepCopy()))
 				faster := &corev1.ConfigMap{
-					ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: lockName}, Data: map[string]string{"machine": "tiger-a"},
+					ObjectMeta: metav1.ObjectMeta{
+						Namespace: w.namespace,
+						Name:      lockName,
+					},
+					Data: map[string]string{"machine": "tiger-a"},
 				}
 				require.NoError(t, c.Create(ctx, faster))
 			}

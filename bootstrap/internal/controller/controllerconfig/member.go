@@ -44,8 +44,15 @@ func (r *Reconciler) memberHealthy(ctx context.Context, s *scope) (phase.Outcome
 // otherControllers are the Machines of the cluster's other controllers, oldest first.
 func (r *Reconciler) otherControllers(ctx context.Context, s *scope) ([]clusterv1.Machine, error) {
 	list := &clusterv1.MachineList{}
-	err := r.Client.List(ctx, list, client.InNamespace(s.Machine.Namespace),
-		client.MatchingLabels{clusterv1.ClusterNameLabel: s.Cluster.Name}, client.HasLabels{clusterv1.MachineControlPlaneLabel})
+	err := r.Client.List(
+		ctx,
+		list,
+		client.InNamespace(s.Machine.Namespace),
+		client.MatchingLabels{
+			clusterv1.ClusterNameLabel: s.Cluster.Name,
+		},
+		client.HasLabels{clusterv1.MachineControlPlaneLabel},
+	)
 	if err != nil {
 		return nil, fmt.Errorf("listing Machines of controllers: %w", err)
 	}

@@ -59,7 +59,7 @@ func (*Reconciler) endpointKnown(_ context.Context, s *scope) (phase.Outcome, er
 func (*Reconciler) configRead(_ context.Context, s *scope) (phase.Outcome, error) {
 	document, err := k0sconfig.Parse(s.config.Spec.K0s.Raw)
 	if err != nil {
-		return phase.Wait(bootstrapv1.SpecInvalidReason, "spec.k0s: "+err.Error(), 0), nil
+		return phase.Continue(), phase.Waiting(bootstrapv1.SpecInvalidReason, "spec.k0s: "+err.Error(), 0)
 	}
 	s.document = document
 	return phase.Continue(), nil

@@ -55,8 +55,8 @@ func TestEventsWakeTheRightConfigs(t *testing.T) {
 		"Source":          {secret("source"), []string{"with-files"}},
 		"Lock":            {configMap("tiger-k0s-init"), []string{"plain"}},
 		"OtherConfigMap":  {configMap("settings"), nil},
-		"OwnMachine":      {watches.ConfigOfMachine(ctx, machine("tiger-x", "plain")), []string{"plain"}},
-		"OtherController": {configsOfOthers(watches)(ctx, machine("tiger-x", "done")), []string{"plain"}},
+		"OwnMachine":      {watches.ConfigOfMachine(ctx, machine("plain")), []string{"plain"}},
+		"OtherController": {configsOfOthers(watches)(ctx, machine("done")), []string{"plain"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -94,7 +94,7 @@ func TestMemberChanged(t *testing.T) {
 		"Phase":         {func(machine *clusterv1.Machine) { machine.Status.Phase = "Running" }, false},
 		"CoreReadiness": {func(machine *clusterv1.Machine) { conditions.True(machine, "Ready", "Test", "") }, false},
 	} {
-		before := machine("tiger-x", "plain")
+		before := machine("plain")
 		conditions.True(before, contract.EtcdMemberHealthyCondition, "Test", "")
 		after := before.DeepCopy()
 		test.change(after)
@@ -104,7 +104,7 @@ func TestMemberChanged(t *testing.T) {
 
 func TestIsController(t *testing.T) {
 	t.Parallel()
-	assert.True(t, isController(machine("tiger-x", "plain")))
+	assert.True(t, isController(machine("plain")))
 	assert.False(t, isController(testenv.Machine("default", "worker")))
 	assert.False(t, isController(testenv.Cluster("default")))
 }
@@ -115,8 +115,8 @@ func namedConfig(name, cluster string) *bootstrapv1.K0sControllerConfig {
 	}}
 }
 
-func machine(name, config string) *clusterv1.Machine {
-	controller := testenv.Machine("default", name, testenv.BootstrappedBy(Kind, config))
+func machine(config string) *clusterv1.Machine {
+	controller := testenv.Machine("default", "tiger-x", testenv.BootstrappedBy(Kind, config))
 	controller.Labels[clusterv1.MachineControlPlaneLabel] = ""
 	return controller
 }
