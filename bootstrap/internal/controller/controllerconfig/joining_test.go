@@ -3,6 +3,7 @@
 package controllerconfig_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -10,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/api/meta"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/shared/conditions"
@@ -55,6 +58,33 @@ func TestTheTokenIsRecordedBeforeItIsUsed(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotNil(t, w.secret(jointoken.RecordName(name)))
 	assert.Empty(t, w.tokens(), "the pass ends with the record")
+	assert.Nil(t, w.secret(name))
+}
+
+// TestACacheThatIsBehindIsNotBelieved: what is healthy there may be leaving by now, and a joiner would be left half in.
+func TestACacheThatIsBehindIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.joining()
+	behind := interceptor.NewClient(env.Client, interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			err := c.List(ctx, list, options...)
+			if machines, is := list.(*clusterv1.MachineList); is {
+				for i := range machines.Items {
+					healthy(&machines.Items[i])
+				}
+			}
+			return err
+		},
+	})
+	w.changeMachine("tiger-a", func(machine *clusterv1.Machine) {
+		conditions.False(machine, contract.K0sControllerHealthyCondition, "NotHealthy", "")
+	})
+	w.reconciler = newReconciler(behind, env.Client, w.clusters, w.clock)
+	w.settle()
+	assert.Equal(t, "False "+bootstrapv1.WaitingForMemberReason+": waiting for a healthy controller to join: "+
+		"Machine tiger-a has K0sControllerHealthy=False", w.condition(joinable))
+	assert.Nil(t, w.secret(jointoken.RecordName(name)))
 	assert.Nil(t, w.secret(name))
 }
 

@@ -22,37 +22,35 @@ import (
 )
 
 // memberHealthy finds the member through which the machine joins: the oldest healthy one. A member that is about to fail
-// would leave a joiner half in; one that is not seen as healthy is not asked.
+// would leave a joiner half in; one that is not seen as healthy is not asked. The cache says when it is worth to look, and
+// the API server, since bootstrap data are about to be made, who it is.
 func (r *Reconciler) memberHealthy(ctx context.Context, s *scope) (phase.Outcome, error) {
 	if s.DataSecret != nil {
 		return phase.Continue(), nil
 	}
-	others, err := r.otherControllers(ctx, s)
-	if err != nil {
-		return phase.Continue(), err
-	}
 	needed := healthOf(s.document)
-	for i := range others {
-		if contract.IsHealthyMember(&others[i]) && len(unhealthy(&others[i], needed)) == 0 {
-			s.joinURL = joinURL(&others[i], s.Cluster, k0sconfig.JoinPort(s.document))
-			return phase.Continue(), nil
+	for _, reader := range []client.Reader{r.Client, r.Live} {
+		others, err := otherControllers(ctx, reader, s)
+		if err != nil {
+			return phase.Continue(), err
 		}
+		member := slices.IndexFunc(others, func(machine clusterv1.Machine) bool {
+			return contract.IsHealthyMember(&machine) && len(unhealthy(&machine, needed)) == 0
+		})
+		if member < 0 {
+			return phase.Wait(bootstrapv1.WaitingForMemberReason, awaited(others, needed), 0), nil
+		}
+		s.joinURL = joinURL(&others[member], s.Cluster, k0sconfig.JoinPort(s.document))
 	}
-	return phase.Wait(bootstrapv1.WaitingForMemberReason, awaited(others, needed), 0), nil
+	return phase.Continue(), nil
 }
 
 // otherControllers are the Machines of the cluster's other controllers, oldest first.
-func (r *Reconciler) otherControllers(ctx context.Context, s *scope) ([]clusterv1.Machine, error) {
+func otherControllers(ctx context.Context, from client.Reader, s *scope) ([]clusterv1.Machine, error) {
 	list := &clusterv1.MachineList{}
-	err := r.Client.List(
-		ctx,
-		list,
-		client.InNamespace(s.Machine.Namespace),
-		client.MatchingLabels{
-			clusterv1.ClusterNameLabel: s.Cluster.Name,
-		},
-		client.HasLabels{clusterv1.MachineControlPlaneLabel},
-	)
+	ofCluster := client.MatchingLabels{clusterv1.ClusterNameLabel: s.Cluster.Name}
+	err := from.List(ctx, list, client.InNamespace(s.Machine.Namespace), ofCluster,
+		client.HasLabels{clusterv1.MachineControlPlaneLabel})
 	if err != nil {
 		return nil, fmt.Errorf("listing Machines of controllers: %w", err)
 	}
