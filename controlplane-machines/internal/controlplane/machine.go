@@ -21,9 +21,9 @@ const (
 type Membership string
 
 const (
-	// NotMember has no EtcdMember. The zero value is the same.
+	// NotMember has not been given the data to join with, or there are no members. The zero value is the same.
 	NotMember Membership = "NotMember"
-	// Learner has an EtcdMember that has never been Joined.
+	// Learner has been given its data and is no voting member: it may be one already, which is invisible from outside.
 	Learner Membership = "Learner"
 	// Voting has an EtcdMember that is Joined.
 	Voting Membership = "Voting"

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/controlplane"
 	"github.com/k0smotron/k0smotron/shared/k0sversion"
 )
 
@@ -36,7 +37,7 @@ type Machine struct {
 	DataGiven bool
 	// Reported is what its conditions say. It counts as the verdict before when there is no memory, so that a manager
 	// that was restarted does not tell of every controller that it knows nothing about it.
-	Reported Health
+	Reported controlplane.Health
 }
 
 // Facts are what is judged.
@@ -89,7 +90,7 @@ func (m Memory) before(machine Machine, now time.Time) State {
 	if state, known := m.states[machine.Name]; known {
 		return state
 	}
-	return State{Membership: UnknownMembership, Health: machine.Reported, decided: now}
+	return State{Membership: controlplane.Unknown, Health: machine.Reported, decided: now}
 }
 
 // silence keeps what was known for the grace period.
@@ -102,7 +103,7 @@ func (m Memory) silence(facts Facts) (Report, Memory) {
 		state.Current = false
 		state.Health, state.Message = state.kept(verdict{message: m.silent()}, facts.Now)
 		if facts.Now.Sub(m.looked) > GracePeriod {
-			state.Membership = UnknownMembership
+			state.Membership = controlplane.Unknown
 		}
 		report.States[machine.Name] = state
 	}
@@ -151,21 +152,21 @@ func (l look) state(machine Machine) State {
 	}
 }
 
-func (l look) membership(machine Machine) Membership {
+func (l look) membership(machine Machine) controlplane.Membership {
 	member, known := l.members[machine.Name]
 	switch {
 	case l.facts.Storage != StorageEtcd:
-		return NotMember
+		return controlplane.NotMember
 	case !known && machine.DataGiven:
-		return Learner
+		return controlplane.Learner
 	case !known:
-		return NotMember
+		return controlplane.NotMember
 	case member.Joined == JoinedTrue:
-		return Voting
+		return controlplane.Voting
 	case member.Joined == JoinedFalse:
-		return Left
+		return controlplane.Left
 	default:
-		return UnknownMembership
+		return controlplane.Unknown
 	}
 }
 
@@ -202,11 +203,11 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func (l look) notMember(machine Machine) verdict {
 	switch l.membership(machine) {
-	case Learner:
+	case controlplane.Learner:
 		return verdict{final: true, message: "is no voting member of etcd yet: it may be joining, or a learner"}
-	case Left:
+	case controlplane.Left:
 		return verdict{freshness: stale, message: "has left etcd"}
-	case NotMember:
+	case controlplane.NotMember:
 		return verdict{final: true, message: "was not started yet"}
 	default:
 		return verdict{final: true, message: fmt.Sprintf("EtcdMember %s does not say whether it has joined", machine.Name)}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/controlplane"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/k0snode"
 )
 
@@ -17,10 +18,10 @@ func TestReleases(t *testing.T) {
 	type row struct {
 		// all is the health of each while all work, stopped that of the second one after it has stopped, others that of the
 		// others then.
-		all, stopped, others k0snode.Health
+		all, stopped, others controlplane.Health
 	}
-	named := row{k0snode.Healthy, k0snode.Unhealthy, k0snode.Healthy}
-	counted := row{k0snode.Healthy, k0snode.UnknownHealth, k0snode.UnknownHealth}
+	named := row{controlplane.Healthy, controlplane.Unhealthy, controlplane.Healthy}
+	counted := row{controlplane.Healthy, controlplane.HealthUnknown, controlplane.HealthUnknown}
 	cases := map[string]row{
 		"v1.31.1+k0s.0": counted, "v1.31.14+k0s.0": counted,
 		"v1.32.1+k0s.0": counted, "v1.32.13+k0s.0": counted,
@@ -41,7 +42,7 @@ func TestReleases(t *testing.T) {
 			for _, name := range []string{"m1", "m2", "m3"} {
 				state := report.States[name]
 				assert.Equal(t, want.all, state.Health, "%s: %s", name, state.Message)
-				assert.Equal(t, k0snode.Voting, state.Membership)
+				assert.Equal(t, controlplane.Voting, state.Membership)
 				assert.Equal(t, version, state.Version.String())
 				assert.True(t, state.IsHealthyVoter())
 			}
@@ -61,13 +62,13 @@ func TestTwoLooks(t *testing.T) {
 	w := newWorld()
 	w.controller("m1", newK0s)
 	first, memory := k0snode.Judge(k0snode.Memory{}, w.facts("m1"))
-	assert.Equal(t, k0snode.UnknownHealth, first.States["m1"].Health)
+	assert.Equal(t, controlplane.HealthUnknown, first.States["m1"].Health)
 	assert.False(t, first.States["m1"].Current)
 	assert.Equal(t, 10*time.Second, first.LookAgain)
 
 	w.pass(first.LookAgain)
 	second, _ := k0snode.Judge(memory, w.facts("m1"))
-	assert.Equal(t, k0snode.Healthy, second.States["m1"].Health)
+	assert.Equal(t, controlplane.Healthy, second.States["m1"].Health)
 	assert.True(t, second.States["m1"].Current)
 	assert.Empty(t, second.States["m1"].Message)
 	assert.Equal(t, 20*time.Second, second.LookAgain)
@@ -80,15 +81,15 @@ func TestGaps(t *testing.T) {
 	cases := map[string]struct {
 		gap     time.Duration
 		renewed bool
-		want    k0snode.Health
+		want    controlplane.Health
 		current bool
 	}{
-		"RenewedSoon":       {gap: 30 * time.Second, renewed: true, want: k0snode.Healthy, current: true},
-		"RenewedAnyTime":    {gap: 31 * time.Second, renewed: true, want: k0snode.Healthy, current: false},
-		"RenewedLongAgo":    {gap: 6 * time.Minute, renewed: true, want: k0snode.UnknownHealth, current: false},
-		"NotRenewedYet":     {gap: 20 * time.Second, want: k0snode.Healthy, current: true},
-		"NotRenewedPerhaps": {gap: 25 * time.Second, want: k0snode.Healthy, current: false},
-		"NotRenewed":        {gap: 31 * time.Second, want: k0snode.Unhealthy, current: true},
+		"RenewedSoon":       {gap: 30 * time.Second, renewed: true, want: controlplane.Healthy, current: true},
+		"RenewedAnyTime":    {gap: 31 * time.Second, renewed: true, want: controlplane.Healthy, current: false},
+		"RenewedLongAgo":    {gap: 6 * time.Minute, renewed: true, want: controlplane.HealthUnknown, current: false},
+		"NotRenewedYet":     {gap: 20 * time.Second, want: controlplane.Healthy, current: true},
+		"NotRenewedPerhaps": {gap: 25 * time.Second, want: controlplane.Healthy, current: false},
+		"NotRenewed":        {gap: 31 * time.Second, want: controlplane.Unhealthy, current: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -119,10 +120,10 @@ func TestClocks(t *testing.T) {
 			_, memory = k0snode.Judge(memory, w.facts("m1"))
 		}
 		report, memory := k0snode.Judge(memory, w.facts("m1"))
-		assert.Equal(t, k0snode.Healthy, report.States["m1"].Health)
+		assert.Equal(t, controlplane.Healthy, report.States["m1"].Health)
 		w.now = w.now.Add(31 * time.Second)
 		report, _ = k0snode.Judge(memory, w.facts("m1"))
-		assert.Equal(t, k0snode.Unhealthy, report.States["m1"].Health)
+		assert.Equal(t, controlplane.Unhealthy, report.States["m1"].Health)
 	}
 }
 
@@ -145,16 +146,16 @@ func TestSilence(t *testing.T) {
 	}
 	for _, d := range []time.Duration{time.Second, time.Minute, 5 * time.Minute} {
 		report := silent(d)
-		assert.Equal(t, k0snode.Healthy, report.States["m1"].Health)
-		assert.Equal(t, k0snode.Unhealthy, report.States["m2"].Health)
-		assert.Equal(t, k0snode.Voting, report.States["m1"].Membership)
+		assert.Equal(t, controlplane.Healthy, report.States["m1"].Health)
+		assert.Equal(t, controlplane.Unhealthy, report.States["m2"].Health)
+		assert.Equal(t, controlplane.Voting, report.States["m1"].Membership)
 		assert.False(t, report.States["m1"].IsHealthyVoter(), "nothing may be decided on it")
 		assert.Equal(t, answered, report.Answered)
 	}
 	report := silent(5*time.Minute + time.Second)
 	for _, state := range report.States {
-		assert.Equal(t, k0snode.UnknownHealth, state.Health)
-		assert.Equal(t, k0snode.UnknownMembership, state.Membership)
+		assert.Equal(t, controlplane.HealthUnknown, state.Health)
+		assert.Equal(t, controlplane.Unknown, state.Membership)
 		assert.Equal(t, "the workload cluster has not answered since 2030-01-01T12:01:00Z", state.Message)
 		assert.Equal(t, newK0s, state.Version.String(), "what ran is not forgotten")
 	}
@@ -173,8 +174,8 @@ func TestNeverAnswered(t *testing.T) {
 	facts := w.facts("m1")
 	facts.Objects = nil
 	report, _ := k0snode.Judge(k0snode.Memory{}, facts)
-	assert.Equal(t, k0snode.UnknownHealth, report.States["m1"].Health)
-	assert.Equal(t, k0snode.UnknownMembership, report.States["m1"].Membership)
+	assert.Equal(t, controlplane.HealthUnknown, report.States["m1"].Health)
+	assert.Equal(t, controlplane.Unknown, report.States["m1"].Membership)
 	assert.Equal(t, "the workload cluster has not answered yet", report.States["m1"].Message)
 	assert.Zero(t, report.Answered)
 }
@@ -182,7 +183,7 @@ func TestNeverAnswered(t *testing.T) {
 // TestRestartedManager: without memory, what conditions say is shown until there is something better, and never decided on.
 func TestRestartedManager(t *testing.T) {
 	t.Parallel()
-	for _, reported := range []k0snode.Health{k0snode.Healthy, k0snode.Unhealthy, k0snode.UnknownHealth} {
+	for _, reported := range []controlplane.Health{controlplane.Healthy, controlplane.Unhealthy, controlplane.HealthUnknown} {
 		w := newWorld()
 		w.controller("m1", newK0s)
 		facts := w.facts("m1")
@@ -190,14 +191,14 @@ func TestRestartedManager(t *testing.T) {
 		report, memory := k0snode.Judge(k0snode.Memory{}, facts)
 		assert.Equal(t, reported, report.States["m1"].Health)
 		assert.False(t, report.States["m1"].Current)
-		assert.Equal(t, k0snode.Voting, report.States["m1"].Membership)
+		assert.Equal(t, controlplane.Voting, report.States["m1"].Membership)
 
 		facts.Objects = nil
 		report, memory = k0snode.Judge(memory, facts)
 		assert.Equal(t, reported, report.States["m1"].Health)
 		facts.Now = facts.Now.Add(5*time.Minute + time.Second)
 		report, _ = k0snode.Judge(memory, facts)
-		assert.Equal(t, k0snode.UnknownHealth, report.States["m1"].Health)
+		assert.Equal(t, controlplane.HealthUnknown, report.States["m1"].Health)
 	}
 }
 
@@ -209,5 +210,5 @@ func TestFailureCountsAtOnce(t *testing.T) {
 	_, memory := w.watch(k0snode.Memory{}, 20*time.Second, "m1")
 	w.firstLease().Holder = ""
 	report, _ := k0snode.Judge(memory, w.facts("m1"))
-	assert.Equal(t, k0snode.Unhealthy, report.States["m1"].Health)
+	assert.Equal(t, controlplane.Unhealthy, report.States["m1"].Health)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/controlplane"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/k0snode"
 )
 
@@ -188,7 +189,7 @@ func TestDecideLeave(t *testing.T) {
 			world:    func(w *world) { w.objects.Members = w.objects.Members[:1] },
 			machines: []string{"m1", "m2"},
 			change: func(f *k0snode.LeaveFacts) {
-				f.Report.States["m2"] = k0snode.State{Membership: k0snode.NotMember}
+				f.Report.States["m2"] = k0snode.State{Membership: controlplane.NotMember}
 			},
 			step: k0snode.StepWait, reason: k0snode.WaitingForSuccessor,
 		},
@@ -269,7 +270,7 @@ func TestOldVerdictsDoNotCount(t *testing.T) {
 	silent := w.facts("m1", "m2", "m3")
 	silent.Objects = nil
 	facts.Report, _ = k0snode.Judge(memory, silent)
-	assert.Equal(t, k0snode.Healthy, facts.Report.States["m2"].Health)
+	assert.Equal(t, controlplane.Healthy, facts.Report.States["m2"].Health)
 	assert.Equal(t, k0snode.WaitingForQuorum, k0snode.DecideLeave(facts).Reason)
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/controlplane"
 )
 
 func released(f LeaveFacts) *LeaveStep {
@@ -117,7 +119,7 @@ func requested(f LeaveFacts) *LeaveStep {
 // successor keeps the only voting member while others are joining it, and lets the last one go.
 func successor(f LeaveFacts) *LeaveStep {
 	others := f.others()
-	if others.voting > 0 {
+	if others.Voting > 0 {
 		return nil
 	}
 	if others.maybe > 0 {
@@ -133,19 +135,19 @@ func successor(f LeaveFacts) *LeaveStep {
 // quorum holds back a leave after which too few of the others would work.
 func quorum(f LeaveFacts) *LeaveStep {
 	others := f.others()
-	needed := others.voting/2 + 1
-	if others.healthy >= needed {
+	if others.Holds() {
 		return nil
 	}
 	return wait(WaitingForQuorum, fmt.Sprintf(
 		"of the %d other voting members of etcd %d are known to be healthy, and %d are needed: waiting for them to recover",
-		others.voting, others.healthy, needed))
+		others.Voting, others.Voting-others.Unhealthy, others.Voting/2+1))
 }
 
-// voters counts members of etcd.
+// voters are members of etcd.
 type voters struct {
-	// voting are those that have a voice, healthy those of them that work, maybe those that may join.
-	voting, healthy, maybe int
+	controlplane.Quorum
+	// maybe counts those that may join.
+	maybe int
 }
 
 // others counts all but the Machine's own member, strays included: they have a voice, and nobody knows whether they work.
@@ -153,19 +155,20 @@ func (f LeaveFacts) others() voters {
 	var count voters
 	for name, state := range f.Report.States {
 		switch {
-		case name == f.Leaving.Name:
-		case state.Membership == Voting || state.Membership == UnknownMembership:
-			count.voting++
-		case state.Membership == Learner || state.Membership == NotMember:
+		case name == f.Leaving.Name || state.Membership == controlplane.Left:
+		case state.Membership == controlplane.Learner || state.Membership == controlplane.NotMember:
 			count.maybe++
-		}
-		if name != f.Leaving.Name && state.IsHealthyVoter() {
-			count.healthy++
+		case state.IsHealthyVoter():
+			count.Voting++
+		default:
+			count.Voting++
+			count.Unhealthy++
 		}
 	}
 	for _, stray := range f.Report.Strays {
 		if stray.Joined != JoinedFalse {
-			count.voting++
+			count.Voting++
+			count.Unhealthy++
 		}
 	}
 	return count

@@ -5,6 +5,8 @@ package k0snode
 import (
 	"fmt"
 	"maps"
+
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/controlplane"
 )
 
 // verdict is what the leases say about a controller.
@@ -21,7 +23,7 @@ func (l look) verdict(machine Machine) verdict {
 		return verdict{final: true, message: "was not started yet"}
 	case l.facts.Storage != StorageEtcd:
 		return l.counted()
-	case l.membership(machine) != Voting:
+	case l.membership(machine) != controlplane.Voting:
 		return l.notMember(machine)
 	default:
 		return l.ofMember(l.members[machine.Name])
@@ -100,7 +102,7 @@ func (l look) counted() verdict {
 func (l look) uncounted() int {
 	count := 0
 	for _, machine := range l.facts.Machines {
-		if machine.DataGiven && l.membership(machine) != Left && l.leaseName(l.members[machine.Name]) == "" {
+		if machine.DataGiven && l.membership(machine) != controlplane.Left && l.leaseName(l.members[machine.Name]) == "" {
 			count++
 		}
 	}

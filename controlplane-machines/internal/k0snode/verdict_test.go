@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/controlplane"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/k0snode"
 )
 
@@ -19,28 +20,32 @@ func TestMembership(t *testing.T) {
 		joined     k0snode.Joined
 		notGiven   bool
 		foreign    bool
-		membership k0snode.Membership
-		health     k0snode.Health
+		membership controlplane.Membership
+		health     controlplane.Health
 		message    string
 	}{
 		"NotStarted": {
 			notGiven:   true,
-			membership: k0snode.NotMember,
-			health:     k0snode.UnknownHealth,
+			membership: controlplane.NotMember,
+			health:     controlplane.HealthUnknown,
 			message:    "was not started yet",
 		},
-		"Joining": {membership: k0snode.Learner, health: k0snode.UnknownHealth, message: "may be joining, or a learner"},
-		"Voting":  {joined: k0snode.JoinedTrue, membership: k0snode.Voting, health: k0snode.Healthy},
+		"Joining": {
+			membership: controlplane.Learner,
+			health:     controlplane.HealthUnknown,
+			message:    "may be joining, or a learner",
+		},
+		"Voting": {joined: k0snode.JoinedTrue, membership: controlplane.Voting, health: controlplane.Healthy},
 		"Left": {
-			joined: k0snode.JoinedFalse, membership: k0snode.Left, health: k0snode.Unhealthy, message: "has left etcd",
+			joined: k0snode.JoinedFalse, membership: controlplane.Left, health: controlplane.Unhealthy, message: "has left etcd",
 		},
 		"NotSaid": {
-			joined: k0snode.JoinedUnknown, membership: k0snode.UnknownMembership, health: k0snode.UnknownHealth,
+			joined: k0snode.JoinedUnknown, membership: controlplane.Unknown, health: controlplane.HealthUnknown,
 			message: "EtcdMember m1 does not say",
 		},
-		"Kine": {foreign: true, membership: k0snode.NotMember, health: k0snode.Healthy},
+		"Kine": {foreign: true, membership: controlplane.NotMember, health: controlplane.Healthy},
 		"KineNotStarted": {
-			foreign: true, notGiven: true, membership: k0snode.NotMember, health: k0snode.UnknownHealth,
+			foreign: true, notGiven: true, membership: controlplane.NotMember, health: controlplane.HealthUnknown,
 			message: "was not started yet",
 		},
 	}
@@ -119,7 +124,7 @@ func TestLeases(t *testing.T) {
 			_, memory := w.watch(k0snode.Memory{}, 20*time.Second, "m1")
 			tc.change(w)
 			report, _ := w.watch(memory, 40*time.Second, "m1")
-			assert.Equal(t, k0snode.Unhealthy, report.States["m1"].Health)
+			assert.Equal(t, controlplane.Unhealthy, report.States["m1"].Health)
 			assert.True(t, report.States["m1"].Current)
 			assert.Contains(t, report.States["m1"].Message, tc.message)
 		})
@@ -133,12 +138,12 @@ func TestCounting(t *testing.T) {
 	cases := map[string]struct {
 		prepare  func(*world)
 		machines []string
-		want     map[string]k0snode.Health
+		want     map[string]controlplane.Health
 	}{
 		"Enough": {
 			prepare:  func(w *world) { w.controller("m1", old); w.controller("m2", old) },
 			machines: []string{"m1", "m2"},
-			want:     map[string]k0snode.Health{"m1": k0snode.Healthy, "m2": k0snode.Healthy},
+			want:     map[string]controlplane.Health{"m1": controlplane.Healthy, "m2": controlplane.Healthy},
 		},
 		"AnotherIsJoining": {
 			// Its lease could stand for that of one which has stopped.
@@ -149,10 +154,10 @@ func TestCounting(t *testing.T) {
 				w.stopped[lease("m2")] = true
 			},
 			machines: []string{"m1", "m2", "m3"},
-			want: map[string]k0snode.Health{
-				"m1": k0snode.UnknownHealth,
-				"m2": k0snode.UnknownHealth,
-				"m3": k0snode.UnknownHealth,
+			want: map[string]controlplane.Health{
+				"m1": controlplane.HealthUnknown,
+				"m2": controlplane.HealthUnknown,
+				"m3": controlplane.HealthUnknown,
 			},
 		},
 		"AnotherIsAMemberWithoutMachine": {
@@ -162,7 +167,7 @@ func TestCounting(t *testing.T) {
 				w.stopped[lease("m1")] = true
 			},
 			machines: []string{"m1"},
-			want:     map[string]k0snode.Health{"m1": k0snode.UnknownHealth},
+			want:     map[string]controlplane.Health{"m1": controlplane.HealthUnknown},
 		},
 		"AnotherHasLeft": {
 			prepare: func(w *world) {
@@ -172,7 +177,7 @@ func TestCounting(t *testing.T) {
 				w.stopped[lease("m9")] = true
 			},
 			machines: []string{"m1"},
-			want:     map[string]k0snode.Health{"m1": k0snode.Healthy},
+			want:     map[string]controlplane.Health{"m1": controlplane.Healthy},
 		},
 		"UpgradeHalfDone": {
 			// The lease of the one that is named counts for nobody else.
@@ -183,7 +188,11 @@ func TestCounting(t *testing.T) {
 				w.stopped[lease("m3")] = true
 			},
 			machines: []string{"m1", "m2", "m3"},
-			want:     map[string]k0snode.Health{"m1": k0snode.Healthy, "m2": k0snode.UnknownHealth, "m3": k0snode.UnknownHealth},
+			want: map[string]controlplane.Health{
+				"m1": controlplane.Healthy,
+				"m2": controlplane.HealthUnknown,
+				"m3": controlplane.HealthUnknown,
+			},
 		},
 		"LabelsStayedBehind": {
 			// An older build within the minor runs now, and does not keep the labels up.
@@ -193,7 +202,7 @@ func TestCounting(t *testing.T) {
 				w.firstLease().Holder = "run-later"
 			},
 			machines: []string{"m1"},
-			want:     map[string]k0snode.Health{"m1": k0snode.Healthy},
+			want:     map[string]controlplane.Health{"m1": controlplane.Healthy},
 		},
 		"ReleaseNotKnown": {
 			prepare: func(w *world) {
@@ -201,7 +210,7 @@ func TestCounting(t *testing.T) {
 				w.objects.ControlNodes = nil
 			},
 			machines: []string{"m1"},
-			want:     map[string]k0snode.Health{"m1": k0snode.Healthy},
+			want:     map[string]controlplane.Health{"m1": controlplane.Healthy},
 		},
 		"SameHostName": {
 			prepare: func(w *world) {
@@ -210,7 +219,7 @@ func TestCounting(t *testing.T) {
 				w.objects.Leases = w.objects.Leases[:1]
 			},
 			machines: []string{"m1", "m2"},
-			want:     map[string]k0snode.Health{"m1": k0snode.UnknownHealth, "m2": k0snode.UnknownHealth},
+			want:     map[string]controlplane.Health{"m1": controlplane.HealthUnknown, "m2": controlplane.HealthUnknown},
 		},
 	}
 	for name, tc := range cases {
@@ -249,7 +258,7 @@ func TestLeavingIsNoVoterToCountOn(t *testing.T) {
 	w.controller("m1", newK0s)
 	w.member("m1").Leave = true
 	report, _ := w.watch(k0snode.Memory{}, 20*time.Second, "m1")
-	assert.Equal(t, k0snode.Healthy, report.States["m1"].Health)
+	assert.Equal(t, controlplane.Healthy, report.States["m1"].Health)
 	assert.True(t, report.States["m1"].Leaving)
 	assert.False(t, report.States["m1"].IsHealthyVoter())
 }
@@ -263,7 +272,7 @@ func TestVersions(t *testing.T) {
 		w.objects.ControlNodes[0].Version = version
 		report, _ := w.watch(k0snode.Memory{}, 20*time.Second, "m1")
 		assert.True(t, report.States["m1"].Version.IsZero(), version)
-		assert.Equal(t, k0snode.Healthy, report.States["m1"].Health, "a controller works without autopilot")
+		assert.Equal(t, controlplane.Healthy, report.States["m1"].Health, "a controller works without autopilot")
 	}
 }
 
