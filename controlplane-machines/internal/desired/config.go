@@ -41,7 +41,7 @@ func NewConfiguration(f Facts, learners MaxLearners) (Configuration, error) {
 		return Configuration{}, fmt.Errorf("spec.k0sConfigSpec.k0s: %w", err)
 	}
 	document := whole(effective)
-	managed := ManagesEtcd(user)
+	managed := k0sconfig.ManagesEtcd(user)
 	if managed {
 		learners.write(document)
 	}
@@ -80,13 +80,6 @@ func overlay(document, more map[string]any) {
 		}
 		document[key] = value
 	}
-}
-
-// ManagesEtcd tells whether k0s runs etcd itself with a configuration: unless it names kine or an etcd of the user.
-func ManagesEtcd(document map[string]any) bool {
-	kind := valueAt(document, "spec", "storage", "type")
-	external := valueAt(document, "spec", "storage", "etcd", "externalCluster")
-	return (kind == nil || kind == "" || kind == "etcd") && external == nil
 }
 
 // valueAt is the value at a path, nil when there is none.

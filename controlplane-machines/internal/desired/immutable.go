@@ -5,6 +5,8 @@ package desired
 import (
 	"fmt"
 	"strings"
+
+	"github.com/k0smotron/k0smotron/shared/k0sconfig"
 )
 
 // Change is a value of a k0s configuration that must not change.
@@ -69,7 +71,7 @@ func ImmutableChanges(before, after map[string]any) []Change {
 
 func storageKind(document map[string]any) string {
 	switch {
-	case ManagesEtcd(document):
+	case k0sconfig.ManagesEtcd(document):
 		return "the etcd that k0s runs"
 	case valueAt(document, "spec", "storage", "etcd", "externalCluster") != nil:
 		return "an etcd of the user"

@@ -12,18 +12,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k0smotron/k0smotron/shared/contract"
+	"github.com/k0smotron/k0smotron/shared/k0sconfig"
 )
-
-// defaultJoinPort is where controllers join unless the user chooses another port.
-const defaultJoinPort = 9443
 
 // JoinSecret tells machines how to join. ca is the certificate of the cluster's CA in PEM. Controllers join through the
 // address of a member where one is known; the address here is for when none is.
 func JoinSecret(f Facts, configuration Configuration, ca []byte) (*corev1.Secret, error) {
 	endpoint := f.Cluster.Spec.ControlPlaneEndpoint
 	secret, err := contract.JoinInfoSecret(client.ObjectKeyFromObject(f.Cluster), contract.JoinInfo{
-		WorkerURL:     address(endpoint.Host, int64(endpoint.Port)),
-		ControllerURL: address(endpoint.Host, joinPort(configuration.Document)),
+		WorkerURL:     address(endpoint.Host, int(endpoint.Port)),
+		ControllerURL: address(endpoint.Host, k0sconfig.JoinPort(configuration.Document)),
 		CA:            ca,
 	})
 	if err != nil {
@@ -32,15 +30,8 @@ func JoinSecret(f Facts, configuration Configuration, ca []byte) (*corev1.Secret
 	return secret, nil
 }
 
-func joinPort(document map[string]any) int64 {
-	if port, set := valueAt(document, "spec", "api", "k0sApiPort").(int64); set {
-		return port
-	}
-	return defaultJoinPort
-}
-
-func address(host string, port int64) string {
-	return "https://" + net.JoinHostPort(host, strconv.FormatInt(port, 10))
+func address(host string, port int) string {
+	return "https://" + net.JoinHostPort(host, strconv.Itoa(port))
 }
 
 // KubeconfigMetadata is the intent that gives the Secret with the kubeconfig the user's labels and annotations. Like

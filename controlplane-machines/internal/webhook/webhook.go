@@ -17,6 +17,7 @@ import (
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-machines/api/v1beta2"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/desired"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/k0snode"
+	"github.com/k0smotron/k0smotron/shared/k0sconfig"
 )
 
 // +kubebuilder:webhook:path=/mutate-controlplane-cluster-x-k8s-io-v1beta2-k0scontrolplane,mutating=true,failurePolicy=fail,sideEffects=None,groups=controlplane.cluster.x-k8s.io,resources=k0scontrolplanes,verbs=create;update,versions=v1beta2,name=default.k0scontrolplane.controlplane.cluster.x-k8s.io,admissionReviewVersions=v1
@@ -96,7 +97,7 @@ func replicasPath() *field.Path { return field.NewPath("spec", "replicas") }
 
 // replicas refuses an even number of members of etcd.
 func replicas(wished int32, document map[string]any) field.ErrorList {
-	if wished%2 == 1 || !desired.ManagesEtcd(document) {
+	if wished%2 == 1 || !k0sconfig.ManagesEtcd(document) {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(replicasPath(), wished, evenMessage(wished))}
@@ -123,7 +124,7 @@ func changes(before *controlplanev1.K0sControlPlane, after document) field.Error
 
 // warnings tell of what is allowed and dangerous.
 func (d document) warnings() admission.Warnings {
-	if d.version.IsZero() || k0snode.AddsLearners(d.version) || !desired.ManagesEtcd(d.document) {
+	if d.version.IsZero() || k0snode.AddsLearners(d.version) || !k0sconfig.ManagesEtcd(d.document) {
 		return nil
 	}
 	return admission.Warnings{fmt.Sprintf(
