@@ -163,9 +163,9 @@ func TestImports(t *testing.T) {
 		"APIToInternal":       {"bootstrap", "bootstrap/api/v1beta2", prefix + "bootstrap/internal/userdata", true},
 		"TestenvInProduction": {"bootstrap", "bootstrap/internal/app", prefix + "shared/testenv", true},
 		"TestenvInside":       {"shared", "shared/testenv/faults", prefix + "shared/testenv", false},
-		"OwnTestenvInside":    {"bootstrap", "bootstrap/internal/testenv/stage", prefix + "bootstrap/internal/controller/x", false},
-		"OwnTestenvOutside":   {"bootstrap", "bootstrap/internal/controller/x", prefix + "bootstrap/internal/testenv/stage", true},
-		"SharedInOwnTestenv":  {"bootstrap", "bootstrap/internal/testenv/stage", prefix + "shared/testenv", false},
+		"OwnTestenvInside":    {"bootstrap", "bootstrap/internal/testenv/x", prefix + "bootstrap/internal/controller", false},
+		"OwnTestenvOutside":   {"bootstrap", "bootstrap/internal/controller", prefix + "bootstrap/internal/testenv/x", true},
+		"SharedInOwnTestenv":  {"bootstrap", "bootstrap/internal/testenv/x", prefix + "shared/testenv", false},
 		"TestenvInLab":        {"e2e", "e2e/lab", prefix + "shared/testenv", false},
 	}
 	for name, test := range tests {
