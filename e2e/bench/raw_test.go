@@ -46,7 +46,8 @@ func TestIsolated(t *testing.T) {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	require.NoError(t, err)
 	before := time.Now()
-	const script = `setsid sleep 64.25 & sleep 64.5 & touch /tmp/x /run/y; touch /z 2>/dev/null || echo $$ read-only; wait`
+	// It forks last: when all three are there, it has tried all that it can write.
+	const script = `touch /tmp/x /run/y; touch /z 2>/dev/null || echo $$ read-only; setsid sleep 64.25 & sleep 64.5 & wait`
 	cmd := isolated(t.Context(), "", dir, []string{"sh", "-c", script})
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Env = &out, &out, append(os.Environ(), process.Mark(dir))
