@@ -55,6 +55,13 @@ func counted() (*apply.Applier, *atomic.Int32) {
 			writes.Add(1)
 			return c.SubResource(sub).Patch(ctx, o, p, opts...)
 		},
+		SubResourceApply: func(
+			ctx context.Context, c client.Client, sub string, o runtime.ApplyConfiguration,
+			opts ...client.SubResourceApplyOption,
+		) error {
+			writes.Add(1)
+			return c.SubResource(sub).Apply(ctx, o, opts...)
+		},
 	})
 	return apply.New(c, fieldOwner), writes
 }

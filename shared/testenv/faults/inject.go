@@ -241,5 +241,12 @@ func (s server) writing(write func(context.Context, call) error) interceptor.Fun
 			update := func() error { return c.SubResource(sub).Update(ctx, o, opts...) }
 			return write(ctx, call{verb: "update " + sub + " of", object: s.identify(c, o), client: c, do: update})
 		},
+		SubResourceApply: func(
+			ctx context.Context, c client.Client, sub string, o runtime.ApplyConfiguration,
+			opts ...client.SubResourceApplyOption,
+		) error {
+			apply := func() error { return c.SubResource(sub).Apply(ctx, o, opts...) }
+			return write(ctx, call{verb: "apply " + sub + " of", object: s.identifyApplied(o), client: c, do: apply})
+		},
 	}
 }
