@@ -33,6 +33,7 @@ import (
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/etcd"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/hosted"
 	"github.com/k0smotron/k0smotron/shared/apply"
+	"github.com/k0smotron/k0smotron/shared/clusterconfig"
 	"github.com/k0smotron/k0smotron/shared/pki"
 	"github.com/k0smotron/k0smotron/shared/testenv"
 	"github.com/k0smotron/k0smotron/shared/workload"
@@ -64,7 +65,7 @@ func (answering) ApplyConfig(context.Context, hosted.Access, *unstructured.Unstr
 }
 
 func (answering) Opinion(context.Context, hosted.Access, schema.GroupVersion) (hosted.Opinion, error) {
-	return hosted.Opinion{Verdict: hosted.VerdictReconciled}, nil
+	return hosted.Opinion{Verdict: clusterconfig.VerdictReconciled}, nil
 }
 
 func (answering) Forget(client.ObjectKey) {}

@@ -8,29 +8,13 @@ package hosted
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
-	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k0smotron/k0smotron/shared/apply"
+	"github.com/k0smotron/k0smotron/shared/clusterconfig"
 	"github.com/k0smotron/k0smotron/shared/workload"
-)
-
-// Where k0s keeps the cluster-wide configuration.
-const (
-	configName      = "k0s"
-	configNamespace = "kube-system"
-	configKind      = "ClusterConfig"
-
-	reasonReconciled    = "SuccessfulReconcile"
-	reasonNotReconciled = "FailedReconciling"
 )
 
 // Access is a control plane and the key to it.
@@ -41,25 +25,8 @@ type Access struct {
 	Kubeconfig []byte
 }
 
-// Verdict is what k0s says about its configuration.
-type Verdict string
-
-const (
-	// VerdictUnknown means that it has said nothing yet.
-	VerdictUnknown Verdict = ""
-	// VerdictReconciled means that it is in effect.
-	VerdictReconciled Verdict = "Reconciled"
-	// VerdictRefused means that it is not.
-	VerdictRefused Verdict = "Refused"
-)
-
-// Opinion is a verdict with what k0s says about it.
-type Opinion struct {
-	// Verdict is the verdict.
-	Verdict Verdict
-	// Message is k0s's own text.
-	Message string
-}
+// Opinion is a verdict of k0s about its configuration, with what it says about it.
+type Opinion = clusterconfig.Opinion
 
 // Clusters reaches hosted control planes.
 type Clusters struct {
@@ -91,17 +58,7 @@ func (c *Clusters) ApplyConfig(ctx context.Context, access Access, config *unstr
 	if err != nil {
 		return false, err
 	}
-	err = c.ownAlone(ctx, workloadClient, config)
-	if err == nil {
-		err = apply.New(workloadClient, c.fieldOwner).Apply(ctx, nil, config.DeepCopy())
-	}
-	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("applying the cluster-wide configuration: %w", err)
-	}
-	return true, nil
+	return clusterconfig.Access{Client: workloadClient, FieldOwner: c.fieldOwner}.Apply(ctx, config)
 }
 
 // Opinion tells what k0s says about the configuration that we applied last.
@@ -110,19 +67,7 @@ func (c *Clusters) Opinion(ctx context.Context, access Access, group schema.Grou
 	if err != nil {
 		return Opinion{}, err
 	}
-	config := &unstructured.Unstructured{}
-	config.SetGroupVersionKind(group.WithKind(configKind))
-	key := client.ObjectKey{Namespace: configNamespace, Name: configName}
-	if err := workloadClient.Get(ctx, key, config); err != nil {
-		return Opinion{}, fmt.Errorf("getting ClusterConfig %s: %w", key, err)
-	}
-	events := &corev1.EventList{}
-	err = workloadClient.List(ctx, events, client.InNamespace(configNamespace),
-		client.MatchingFields{"involvedObject.kind": configKind, "involvedObject.name": configName})
-	if err != nil {
-		return Opinion{}, fmt.Errorf("listing events of ClusterConfig %s: %w", key, err)
-	}
-	return latest(events.Items, lastWrite(config, c.fieldOwner)), nil
+	return clusterconfig.Access{Client: workloadClient, FieldOwner: c.fieldOwner}.Opinion(ctx, group)
 }
 
 func (c *Clusters) client(access Access) (client.Client, error) {
@@ -131,57 +76,4 @@ func (c *Clusters) client(access Access) (client.Client, error) {
 		return nil, fmt.Errorf("connecting to the hosted cluster: %w", err)
 	}
 	return direct.Client()
-}
-
-// lastWrite is when a field owner last changed an object.
-func lastWrite(object client.Object, fieldOwner string) time.Time {
-	var last time.Time
-	for _, entry := range object.GetManagedFields() {
-		if entry.Manager == fieldOwner && entry.Time != nil && entry.Time.After(last) {
-			last = entry.Time.Time
-		}
-	}
-	return last
-}
-
-// latest is the newest verdict that is not older than since.
-func latest(events []corev1.Event, since time.Time) Opinion {
-	var (
-		opinion Opinion
-		newest  = since.Truncate(time.Second)
-	)
-	for i := range events {
-		verdict := verdictOf(events[i].Reason)
-		at := happened(&events[i])
-		if verdict == VerdictUnknown || at.Before(newest) {
-			continue
-		}
-		newest = at
-		opinion = Opinion{Verdict: verdict, Message: strings.TrimSpace(events[i].Message)}
-	}
-	return opinion
-}
-
-func verdictOf(reason string) Verdict {
-	switch reason {
-	case reasonReconciled:
-		return VerdictReconciled
-	case reasonNotReconciled:
-		return VerdictRefused
-	default:
-		return VerdictUnknown
-	}
-}
-
-// happened is the last time of an event, whichever of the two event interfaces wrote it.
-func happened(event *corev1.Event) time.Time {
-	times := []time.Time{event.LastTimestamp.Time, event.EventTime.Time}
-	if event.Series != nil {
-		times = append(times, event.Series.LastObservedTime.Time)
-	}
-	last := slices.MaxFunc(times, time.Time.Compare)
-	if last.IsZero() {
-		return event.CreationTimestamp.Time
-	}
-	return last
 }

@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/hosted"
+	"github.com/k0smotron/k0smotron/shared/clusterconfig"
 	"github.com/k0smotron/k0smotron/shared/kubeconfig"
 	"github.com/k0smotron/k0smotron/shared/pki"
 	"github.com/k0smotron/k0smotron/shared/testenv"
@@ -154,14 +155,14 @@ func TestConfig(t *testing.T) {
 		require.NoError(t, err)
 		return told
 	}
-	assert.Equal(t, hosted.VerdictUnknown, opinion().Verdict)
+	assert.Equal(t, clusterconfig.VerdictUnknown, opinion().Verdict)
 	event(t, "old", "FailedReconciling", time.Now().Add(-time.Hour))
 	event(t, "noise", "SomethingElse", time.Now())
-	assert.Equal(t, hosted.VerdictUnknown, opinion().Verdict, "what was said before our last write does not count")
+	assert.Equal(t, clusterconfig.VerdictUnknown, opinion().Verdict, "what was said before our last write does not count")
 	event(t, "refused", "FailedReconciling", time.Now().Add(time.Second))
-	assert.Equal(t, hosted.Opinion{Verdict: hosted.VerdictRefused, Message: "message of refused"}, opinion())
+	assert.Equal(t, hosted.Opinion{Verdict: clusterconfig.VerdictRefused, Message: "message of refused"}, opinion())
 	event(t, "accepted", "SuccessfulReconcile", time.Now().Add(2*time.Second))
-	assert.Equal(t, hosted.VerdictReconciled, opinion().Verdict, "the last word counts")
+	assert.Equal(t, clusterconfig.VerdictReconciled, opinion().Verdict, "the last word counts")
 	c.Forget(access(t).Cluster)
 
 	require.NoError(t, env.Client.Delete(ctx, live))

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/hosted"
+	"github.com/k0smotron/k0smotron/shared/clusterconfig"
 	"github.com/k0smotron/k0smotron/shared/testenv"
 	"github.com/k0smotron/k0smotron/shared/testenv/faults"
 	"github.com/k0smotron/k0smotron/shared/workload"
@@ -31,7 +32,7 @@ func BenchmarkIdle(b *testing.B) {
 		WithStatusSubresource(controlPlane, &appsv1.StatefulSet{}, &corev1.Service{}).Build()
 	up := &fakeClusters{
 		ready: workload.Evidence{StatusCode: http.StatusOK}, serves: true,
-		opinion: hosted.Opinion{Verdict: hosted.VerdictReconciled},
+		opinion: hosted.Opinion{Verdict: clusterconfig.VerdictReconciled},
 	}
 	reconciler := newReconciler(management, testenv.Clock(), up)
 	request := ctrl.Request{NamespacedName: client.ObjectKeyFromObject(controlPlane)}

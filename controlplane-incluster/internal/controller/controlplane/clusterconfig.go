@@ -13,6 +13,7 @@ import (
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/child"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/desired"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/hosted"
+	"github.com/k0smotron/k0smotron/shared/clusterconfig"
 	"github.com/k0smotron/k0smotron/shared/conditions"
 	"github.com/k0smotron/k0smotron/shared/contract"
 	"github.com/k0smotron/k0smotron/shared/k0sconfig"
@@ -87,10 +88,10 @@ func (r *Reconciler) recordApplied(ctx context.Context, s *scope, fingerprint st
 
 func (s *scope) judged(opinion hosted.Opinion) phase.Outcome {
 	switch opinion.Verdict {
-	case hosted.VerdictReconciled:
+	case clusterconfig.VerdictReconciled:
 		conditions.True(s.controlPlane, controlplanev1.ConfigurationAppliedCondition, controlplanev1.ReconciledReason, "")
 		return phase.Continue()
-	case hosted.VerdictRefused:
+	case clusterconfig.VerdictRefused:
 		conditions.False(s.controlPlane, controlplanev1.ConfigurationAppliedCondition, controlplanev1.NotReconciledReason,
 			"k0s refuses the cluster-wide part of spec.k0sConfig: "+opinion.Message)
 		return phase.Continue()

@@ -16,6 +16,7 @@ import (
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-incluster/api/v1beta2"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/desired"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/hosted"
+	"github.com/k0smotron/k0smotron/shared/clusterconfig"
 )
 
 func k0sConfig(document string) func(*controlplanev1.K0smotronControlPlane) {
@@ -44,13 +45,13 @@ func TestClusterWideChange(t *testing.T) {
 	assert.Equal(t, set.Generation, w.podSet().Generation)
 	w.is(controlplanev1.AvailableCondition, metav1.ConditionTrue)
 
-	w.hosted.opinion = hosted.Opinion{Verdict: hosted.VerdictRefused, Message: "spec: scheduler: nonsense"}
+	w.hosted.opinion = hosted.Opinion{Verdict: clusterconfig.VerdictRefused, Message: "spec: scheduler: nonsense"}
 	w.reconcile()
 	refused := w.is(controlplanev1.ConfigurationAppliedCondition, metav1.ConditionFalse)
 	assert.Contains(t, refused.Message, "spec: scheduler: nonsense")
 	assert.Contains(t, refused.Message, "spec.k0sConfig")
 
-	w.hosted.opinion = hosted.Opinion{Verdict: hosted.VerdictReconciled}
+	w.hosted.opinion = hosted.Opinion{Verdict: clusterconfig.VerdictReconciled}
 	w.reconcile()
 	w.is(controlplanev1.ConfigurationAppliedCondition, metav1.ConditionTrue)
 	assert.Len(t, w.hosted.applied, 2)

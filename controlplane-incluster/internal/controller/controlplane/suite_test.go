@@ -32,6 +32,7 @@ import (
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/etcd"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/hosted"
 	"github.com/k0smotron/k0smotron/shared/apply"
+	"github.com/k0smotron/k0smotron/shared/clusterconfig"
 	"github.com/k0smotron/k0smotron/shared/pki"
 	"github.com/k0smotron/k0smotron/shared/testenv"
 	"github.com/k0smotron/k0smotron/shared/workload"
@@ -192,7 +193,7 @@ func (f *fakeClusters) up() {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.ready, f.serves = workload.Evidence{StatusCode: http.StatusOK}, true
-	f.opinion = hosted.Opinion{Verdict: hosted.VerdictReconciled}
+	f.opinion = hosted.Opinion{Verdict: clusterconfig.VerdictReconciled}
 }
 
 // reconcile runs one pass that must not fail, and reads the control plane again.

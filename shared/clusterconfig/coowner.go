@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package hosted
+package clusterconfig
 
 import (
 	"bytes"
@@ -22,17 +22,13 @@ const k0sManager = "k0s"
 // ownAlone makes us the only owner of what we applied before. k0s creates the object from its file, which holds some of
 // our values too, and never writes it again; but as long as it owns them as well, leaving them out removes nothing. What
 // k0s owns and we do not stays its own, and so does what others have set.
-func (c *Clusters) ownAlone(
-	ctx context.Context,
-	workloadClient client.Client,
-	config *unstructured.Unstructured,
-) error {
+func (a Access) ownAlone(ctx context.Context, config *unstructured.Unstructured) error {
 	live := &unstructured.Unstructured{}
 	live.SetGroupVersionKind(config.GroupVersionKind())
-	if err := workloadClient.Get(ctx, client.ObjectKeyFromObject(config), live); err != nil {
+	if err := a.Client.Get(ctx, client.ObjectKeyFromObject(config), live); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	entries, err := withoutCoOwner(live.GetManagedFields(), c.fieldOwner)
+	entries, err := withoutCoOwner(live.GetManagedFields(), a.FieldOwner)
 	if err != nil || entries == nil {
 		return err
 	}
@@ -45,7 +41,7 @@ func (c *Clusters) ownAlone(
 		return fmt.Errorf("encoding the owners of fields: %w", err)
 	}
 	//nolint:forbidigo // Who owns a field is no part of an object that could be applied.
-	return workloadClient.Patch(ctx, live, client.RawPatch(types.JSONPatchType, patch))
+	return a.Client.Patch(ctx, live, client.RawPatch(types.JSONPatchType, patch))
 }
 
 // withoutCoOwner takes the fields that owner has applied out of those that k0s has written. nil when there are none.
