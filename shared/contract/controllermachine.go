@@ -30,6 +30,24 @@ const (
 	// annotation is there. The provider removes it last of all such hooks, when the controller has left etcd: an etcd
 	// whose member vanishes without leaving is one failure nearer to losing its quorum.
 	LeaveHookAnnotation = clusterv1.PreTerminateDeleteHookAnnotationPrefix + "/k0smotron-leave"
+	// WasMemberAnnotation is on a Machine of a K0sControlPlane from the moment on at which its controller was first seen as
+	// a voting member of etcd. Its value is MemberJoined or MemberLeft. An EtcdMember can be lost; with the annotation its
+	// controller is not mistaken for one that never joined, whose going costs no vote.
+	WasMemberAnnotation = "k0smotron.io/etcd-member"
+	// TokenRevokedAnnotation is on a Machine of a K0sControlPlane that is deleted before it was seen as a member; its value
+	// is when its join token was revoked, in RFC 3339. What asked to join before has some time to show after that.
+	TokenRevokedAnnotation = "k0smotron.io/join-token-revoked" //nolint:gosec // The name of an annotation.
+	// LeftOverMembersAnnotation is on a K0sControlPlane; its value lists members that machines which are gone may have left
+	// in etcd: name=address, separated by commas. Whoever has removed one from etcd removes its entry.
+	LeftOverMembersAnnotation = "k0smotron.io/left-over-members"
+)
+
+// Values of WasMemberAnnotation.
+const (
+	// MemberJoined: the controller has been seen voting.
+	MemberJoined = "joined"
+	// MemberLeft: it has been, and then its EtcdMember has said that it has left.
+	MemberLeft = "left"
 )
 
 // suffixInitLock ends the name of the init lock.
@@ -60,9 +78,20 @@ func IsControlPlaneMachine(machine *clusterv1.Machine) bool {
 // k0s runs, and it is a healthy member of etcd where k0s manages one. Unknown is not healthy, and neither is a Machine
 // that is being deleted.
 func IsHealthyMember(machine *clusterv1.Machine) bool {
+	return machine.DeletionTimestamp.IsZero() && isHealthy(machine)
+}
+
+// IsLeavingMember tells whether a controller works though its Machine is being deleted, and is held by its hook. Where
+// no other works, it is the one to join through: the only member does not leave while another is about to join, so that
+// the data of the cluster do not end with it.
+func IsLeavingMember(machine *clusterv1.Machine) bool {
+	_, held := machine.Annotations[LeaveHookAnnotation]
+	return held && !machine.DeletionTimestamp.IsZero() && isHealthy(machine)
+}
+
+func isHealthy(machine *clusterv1.Machine) bool {
 	etcd := conditions.Get(machine, EtcdMemberHealthyCondition)
-	return machine.DeletionTimestamp.IsZero() &&
-		conditions.IsTrue(machine, APIServerHealthyCondition) &&
+	return conditions.IsTrue(machine, APIServerHealthyCondition) &&
 		conditions.IsTrue(machine, K0sControllerHealthyCondition) &&
 		(etcd == nil || conditions.IsTrue(machine, EtcdMemberHealthyCondition))
 }

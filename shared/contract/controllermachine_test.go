@@ -38,10 +38,13 @@ func health(apiServer, k0s, etcd string) func(*clusterv1.Machine) {
 func TestControllerHealth(t *testing.T) {
 	t.Parallel()
 	deleted := func(machine *clusterv1.Machine) { machine.DeletionTimestamp = &metav1.Time{Time: testenv.Now} }
+	held := func(machine *clusterv1.Machine) {
+		machine.Annotations = map[string]string{contract.LeaveHookAnnotation: ""}
+	}
 	node := func(machine *clusterv1.Machine) { machine.Status.NodeRef.Name = "n" }
 	for name, test := range map[string]struct {
-		overrides       []func(*clusterv1.Machine)
-		healthy, joined bool
+		overrides                []func(*clusterv1.Machine)
+		healthy, leaving, joined bool
 	}{
 		"Nothing":         {},
 		"All":             {overrides: []func(*clusterv1.Machine){health("+", "+", "+")}, healthy: true, joined: true},
@@ -54,13 +57,19 @@ func TestControllerHealth(t *testing.T) {
 		"Learner":         {overrides: []func(*clusterv1.Machine){health("+", "+", "-")}},
 		"EtcdUnknown":     {overrides: []func(*clusterv1.Machine){health("+", "+", "?")}},
 		"Deleted":         {overrides: []func(*clusterv1.Machine){health("+", "+", "+"), deleted}, joined: true},
-		"Node":            {overrides: []func(*clusterv1.Machine){node}, joined: true},
-		"NodeAndNoLease":  {overrides: []func(*clusterv1.Machine){health("-", "-", "-"), node}, joined: true},
+		"Held":            {overrides: []func(*clusterv1.Machine){health("+", "+", "+"), held}, healthy: true, joined: true},
+		"DeletedAndHeld": {
+			overrides: []func(*clusterv1.Machine){health("+", "+", "+"), deleted, held}, leaving: true, joined: true,
+		},
+		"DeletedAndSick": {overrides: []func(*clusterv1.Machine){health("-", "-", "-"), deleted, held}},
+		"Node":           {overrides: []func(*clusterv1.Machine){node}, joined: true},
+		"NodeAndNoLease": {overrides: []func(*clusterv1.Machine){health("-", "-", "-"), node}, joined: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			machine := testenv.Machine(ns, "tiger-a", test.overrides...)
 			assert.Equal(t, test.healthy, contract.IsHealthyMember(machine))
+			assert.Equal(t, test.leaving, contract.IsLeavingMember(machine))
 			assert.Equal(t, test.joined, contract.HasJoined(machine))
 		})
 	}
@@ -80,5 +89,8 @@ func TestNamesOfControllers(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("a", 63)
 	assert.Equal(t, long+"-k0s-init", contract.InitLockName(long), "it is never cut")
+	assert.Equal(t, "k0smotron.io/etcd-member", contract.WasMemberAnnotation)
+	assert.Equal(t, "k0smotron.io/join-token-revoked", contract.TokenRevokedAnnotation)
+	assert.Equal(t, "k0smotron.io/left-over-members", contract.LeftOverMembersAnnotation)
 	assert.Equal(t, "pre-terminate.delete.hook.machine.cluster.x-k8s.io/k0smotron-leave", contract.LeaveHookAnnotation)
 }

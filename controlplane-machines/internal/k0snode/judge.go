@@ -35,6 +35,8 @@ type Machine struct {
 	Name string
 	// DataGiven tells that its bootstrap data exist: from then on it may become a member at any time.
 	DataGiven bool
+	// WasMember tells that it has been seen voting before, as its Machine remembers.
+	WasMember bool
 	// Reported is what its conditions say. It counts as the verdict before when there is no memory, so that a manager
 	// that was restarted does not tell of every controller that it knows nothing about it.
 	Reported controlplane.Health
@@ -56,9 +58,9 @@ type Facts struct {
 type Report struct {
 	// States are the states of the controllers by the name of the Machine: one for each.
 	States map[string]State
-	// Strays are members of etcd without a Machine, by name. Those that have left are only objects to be removed; any
-	// other has a voice in the quorum, and whether it works is not known.
-	Strays []EtcdMember
+	// Strays are members of etcd without a Machine, judged like those with one. Those that have left are only objects to be
+	// removed; any other has a voice in the quorum.
+	Strays []controlplane.Member
 	// Answered is when the workload cluster last answered; zero when it never did.
 	Answered time.Time
 	// LookAgain is when to look again so that verdicts are made and stay current.
@@ -73,16 +75,35 @@ func Judge(memory Memory, facts Facts) (Report, Memory) {
 	}
 	look := newLook(memory, facts)
 	report := Report{
-		States: make(map[string]State, len(facts.Machines)), Strays: look.strays, Answered: facts.Now, LookAgain: lookLater,
+		States: make(map[string]State, len(facts.Machines)), Answered: facts.Now, LookAgain: lookLater,
 	}
-	for _, machine := range facts.Machines {
+	next := Memory{looked: facts.Now, leases: look.leases, states: map[string]State{}}
+	judge := func(machine Machine) State {
 		state := look.state(machine).settle(look.verdict(machine), memory.before(machine, facts.Now), facts.Now)
-		report.States[machine.Name] = state
 		if !state.Current && machine.DataGiven {
 			report.LookAgain = lookSoon
 		}
+		next.states[machine.Name] = state
+		return state
 	}
-	return report, Memory{looked: facts.Now, leases: look.leases, states: report.States}
+	for _, machine := range facts.Machines {
+		report.States[machine.Name] = judge(machine)
+	}
+	for _, stray := range look.strays {
+		report.Strays = append(report.Strays, strayOf(stray.Name, judge(Machine{Name: stray.Name, DataGiven: true})))
+	}
+	return report, next
+}
+
+// strayOf is a member without a Machine. Its verdict is either of now or unknown: nobody shows the one before.
+func strayOf(name string, state State) controlplane.Member {
+	member := controlplane.Member{
+		Name: name, Membership: state.Membership, Health: state.Health, Leaving: state.Leaving,
+	}
+	if !state.Current {
+		member.Health = controlplane.HealthUnknown
+	}
+	return member
 }
 
 // before is the verdict that is kept when there is no new one.
@@ -156,7 +177,7 @@ func (l look) membership(machine Machine) controlplane.Membership {
 	member, known := l.members[machine.Name]
 	switch {
 	case l.facts.Storage != StorageEtcd:
-		return controlplane.NotMember
+		return l.presence(machine)
 	case !known && machine.DataGiven:
 		return controlplane.Learner
 	case !known:
@@ -167,6 +188,22 @@ func (l look) membership(machine Machine) controlplane.Membership {
 		return controlplane.Left
 	default:
 		return controlplane.Unknown
+	}
+}
+
+// presence stands for membership where there are no members: a controller that has been seen at work is taken for a full
+// one. It is seen by its ControlNode, or, where there are none, by the lease that it holds.
+func (l look) presence(machine Machine) controlplane.Membership {
+	_, seen := l.nodes[machine.Name]
+	switch {
+	case seen || machine.WasMember:
+		return controlplane.Voting
+	case !machine.DataGiven:
+		return controlplane.NotMember
+	case len(l.nodes) == 0 && l.counted().freshness == fresh:
+		return controlplane.Voting
+	default:
+		return controlplane.Learner
 	}
 }
 

@@ -5,12 +5,15 @@ package k0snode
 import (
 	"slices"
 	"time"
+
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/controlplane"
 )
 
 const (
-	// joinWindow is how long a machine that was given its data may take to appear as a member. Until then it is not let go:
-	// it would leave a member behind that nobody asked to leave.
-	joinWindow = 5 * time.Minute
+	// showTime is how long a machine whose join token is revoked may take to show as a member: a call that it made before
+	// is answered, and what it has added to etcd is promoted, by then. Until then it is not let go: it would take a vote
+	// with it that nobody has seen.
+	showTime = 2 * time.Minute
 	// silenceLimit is how long the workload cluster may be silent before a machine is let go without having left: longer
 	// than the grace period of verdicts, because what is let go cannot be taken back.
 	silenceLimit = 10 * time.Minute
@@ -28,6 +31,11 @@ const (
 	StepWait Step = "Wait"
 	// StepRequestLeave: set spec.leave of the EtcdMember.
 	StepRequestLeave Step = "RequestLeave"
+	// StepRevokeToken: revoke the join token of the machine in the workload cluster, and when that has succeeded, or there
+	// is no token, record the time on the Machine.
+	StepRevokeToken Step = "RevokeToken"
+	// StepRecordLeftOver: record on the control plane that the machine may have left a member behind.
+	StepRecordLeftOver Step = "RecordLeftOver"
 	// StepRemoveObjects: delete the EtcdMember, the ControlNode and the lease, those that exist.
 	StepRemoveObjects Step = "RemoveObjects"
 	// StepRelease: remove the hook from the Machine, and let Cluster API terminate it.
@@ -42,12 +50,14 @@ const (
 	WaitingForDrain = "WaitingForDrain"
 	// WaitingForOtherHooks: hooks of others come first, because with ours the machine ends.
 	WaitingForOtherHooks = "WaitingForOtherHooks"
-	// WaitingForTurn: another Machine leaves first.
+	// WaitingForTurn: another member leaves first.
 	WaitingForTurn = "WaitingForTurn"
 	// WaitingForAPI: the workload cluster does not answer.
 	WaitingForAPI = "WaitingForAPI"
-	// WaitingForJoin: the machine may be joining right now.
+	// WaitingForJoin: the machine may be joining right now, or may have asked to.
 	WaitingForJoin = "WaitingForJoin"
+	// WaitingForMember: it was a member, and its EtcdMember is missing: it cannot be asked to leave.
+	WaitingForMember = "WaitingForMember"
 	// WaitingForSuccessor: it is the only voting member, and others have not joined yet.
 	WaitingForSuccessor = "WaitingForSuccessor"
 	// WaitingForQuorum: without it, too few of the others would be healthy.
@@ -62,7 +72,7 @@ const (
 	EscapeClusterDeleted = "ClusterDeleted"
 	// EscapeNoMembers: k0s runs no etcd: there is nothing to leave.
 	EscapeNoMembers = "NoMembers"
-	// EscapeNeverJoined: the machine is no member, and had time to become one.
+	// EscapeNeverJoined: the machine is no member, and cannot become one any more.
 	EscapeNeverJoined = "NeverJoined"
 	// EscapeAPIDead: the workload cluster has been silent for too long: nobody can be asked.
 	EscapeAPIDead = "APIDead"
@@ -70,14 +80,12 @@ const (
 	EscapeLastMember = "LastMember"
 )
 
-// Leaving is a Machine that is being deleted.
+// Leaving is a Machine that is being deleted. What else is known of it stands in the snapshot.
 type Leaving struct {
 	// Name is its name.
 	Name string
 	// Since is when its deletion was asked for.
 	Since time.Time
-	// DataGiven is when its bootstrap data began to exist; zero when they never did.
-	DataGiven time.Time
 	// Hook tells that our hook is on it.
 	Hook bool
 	// AtHook tells that Cluster API has come to the pre-terminate hooks: the Node is drained, or needs no draining.
@@ -86,22 +94,26 @@ type Leaving struct {
 	OtherHooks []string
 	// Before are the names of Machines that leave first: those whose deletion was asked for earlier, the hook still on.
 	Before []string
+	// HasLeft tells that it was a member and has been seen to leave.
+	HasLeft bool
+	// TokenRevoked is when its join token was revoked; zero when it was not.
+	TokenRevoked time.Time
+	// Address is where it may be a member; empty when it has reported none.
+	Address string
 }
 
 // LeaveFacts are what a step is decided from.
 type LeaveFacts struct {
-	// Now is the time by our clock.
-	Now time.Time
 	// Leaving is the Machine.
 	Leaving Leaving
 	// ClusterDeleted tells that the Cluster or the control plane is being deleted.
 	ClusterDeleted bool
-	// Storage is where the API servers keep their data.
-	Storage Storage
 	// Objects are what k0s has written; nil when the workload cluster did not answer.
 	Objects *Objects
-	// Report is the judgement from the same objects.
-	Report Report
+	// Answered is when the workload cluster last answered; zero when it never did.
+	Answered time.Time
+	// Snapshot are all facts about the control plane, made from the same objects.
+	Snapshot controlplane.Snapshot
 }
 
 // LeaveStep is a step with its reason.
@@ -114,6 +126,8 @@ type LeaveStep struct {
 	Message string
 	// Objects are the names of what StepRemoveObjects removes; empty names are not there.
 	Objects LeftObjects
+	// After is when time alone changes the answer; zero when only events do.
+	After time.Duration
 }
 
 // LeftObjects are the names of what a controller that has left leaves behind in the workload cluster.
@@ -128,7 +142,8 @@ type leaveCheck func(LeaveFacts) *LeaveStep
 // leaveChecks are asked in this order; the first answer counts.
 func leaveChecks() []leaveCheck {
 	return []leaveCheck{
-		released, clusterDeleted, atHook, otherHooks, silent, noMembers, joining, left, requested, turn, successor, quorum,
+		released, clusterDeleted, atHook, otherHooks, noMembers, neverGiven, neverBegan, silent,
+		missing, neverJoined, left, requested, turn, successor, quorum,
 	}
 }
 
@@ -144,8 +159,24 @@ func DecideLeave(facts LeaveFacts) LeaveStep {
 	}
 }
 
+// machine is the Machine in the snapshot. One that is not there is taken for a member that cannot be seen.
+func (f LeaveFacts) machine() controlplane.Machine {
+	for _, machine := range f.Snapshot.Machines {
+		if machine.Name == f.Leaving.Name {
+			return machine
+		}
+	}
+	return controlplane.Machine{
+		Name: f.Leaving.Name, Membership: controlplane.Unknown, WasMember: true,
+		Data: controlplane.Data{Written: true, Consumed: f.Leaving.Since},
+	}
+}
+
 // member is the EtcdMember of the Machine, nil when there is none.
 func (f LeaveFacts) member() *EtcdMember {
+	if f.Objects == nil {
+		return nil
+	}
 	index := slices.IndexFunc(f.Objects.Members, func(m EtcdMember) bool { return m.Name == f.Leaving.Name })
 	if index < 0 {
 		return nil
@@ -156,6 +187,9 @@ func (f LeaveFacts) member() *EtcdMember {
 // objects are those of the Machine that are still there.
 func (f LeaveFacts) objects() LeftObjects {
 	var objects LeftObjects
+	if f.Objects == nil {
+		return objects
+	}
 	name := f.Leaving.Name
 	member := f.member()
 	if member != nil {
@@ -175,6 +209,13 @@ func (f LeaveFacts) objects() LeftObjects {
 
 func wait(reason, message string) *LeaveStep {
 	return &LeaveStep{Step: StepWait, Reason: reason, Message: message}
+}
+
+// waitUntil is a wait that time ends.
+func (f LeaveFacts) waitUntil(until time.Time, reason, message string) *LeaveStep {
+	step := wait(reason, message)
+	step.After = max(until.Sub(f.Snapshot.Now), time.Second)
+	return step
 }
 
 func release(reason, message string) *LeaveStep {

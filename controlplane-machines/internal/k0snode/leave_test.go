@@ -12,16 +12,29 @@ import (
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/k0snode"
 )
 
-// leaving is m1 of three healthy controllers, deleted a minute ago, drained, an hour old.
+// leaving is m1 of three healthy controllers that have joined, deleted a minute ago, drained, an hour old.
 func leaving(w *world, machines ...string) k0snode.LeaveFacts {
 	report, _ := w.watch(k0snode.Memory{}, 40*time.Second, machines...)
-	facts := w.facts(machines...)
-	return k0snode.LeaveFacts{
-		Now: w.now, Storage: facts.Storage, Objects: facts.Objects, Report: report,
+	facts := k0snode.LeaveFacts{
+		Objects: w.facts(machines...).Objects, Answered: report.Answered,
 		Leaving: k0snode.Leaving{
-			Name: "m1", Since: w.now.Add(-time.Minute), DataGiven: w.now.Add(-time.Hour), Hook: true, AtHook: true,
+			Name: "m1", Since: w.now.Add(-time.Minute), Hook: true, AtHook: true, Address: "10.0.0.1",
+		},
+		Snapshot: controlplane.Snapshot{
+			Now: w.now, Initialized: true, Current: true, Strays: report.Strays,
+			Etcd: controlplane.Etcd{Managed: true, MaxLearners: 5},
 		},
 	}
+	for _, name := range machines {
+		state := report.States[name]
+		facts.Snapshot.Machines = append(facts.Snapshot.Machines, controlplane.Machine{
+			Name: name, Parts: controlplane.Parts{Infrastructure: true, Config: true, Machine: true},
+			Role: controlplane.Joining, Membership: state.Membership, Health: state.Health,
+			WasMember: state.Membership == controlplane.Voting,
+			Data:      controlplane.Data{Written: true, Consumed: w.now.Add(-time.Hour)},
+		})
+	}
+	return facts
 }
 
 func three() *world {
@@ -32,19 +45,59 @@ func three() *world {
 	return w
 }
 
-// TestDecideLeave has a case for every step and reason, and for what stands before what.
+// leaveCase is m1 of three healthy controllers in a changed world, and what is done about it.
+type leaveCase struct {
+	world    func(*world)
+	machines []string
+	change   func(*k0snode.LeaveFacts)
+	step     k0snode.Step
+	reason   string
+	message  string
+	objects  k0snode.LeftObjects
+	after    time.Duration
+}
+
+func (c leaveCase) facts() k0snode.LeaveFacts {
+	w := three()
+	if c.world != nil {
+		c.world(w)
+	}
+	machines := c.machines
+	if machines == nil {
+		machines = []string{"m1", "m2", "m3"}
+	}
+	facts := leaving(w, machines...)
+	if c.change != nil {
+		c.change(&facts)
+	}
+	return facts
+}
+
+func decideAll(t *testing.T, cases map[string]leaveCase) {
+	t.Helper()
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			facts := tc.facts()
+			got := k0snode.DecideLeave(facts)
+			assert.Equal(t, tc.step, got.Step, got.Message)
+			assert.Equal(t, tc.reason, got.Reason, got.Message)
+			assert.Contains(t, got.Message, tc.message)
+			assert.Equal(t, tc.objects, got.Objects)
+			assert.NotEmpty(t, got.Message)
+			if tc.after != 0 {
+				assert.Equal(t, tc.after, got.After)
+			}
+			assert.Equal(t, got, k0snode.DecideLeave(facts), "the same facts lead to the same step")
+		})
+	}
+}
+
+// TestDecideLeave has a case for every step and reason of members, and for what stands before what.
 func TestDecideLeave(t *testing.T) {
 	t.Parallel()
 	all := k0snode.LeftObjects{EtcdMember: "m1", ControlNode: "m1", Lease: "k0s-ctrl-host1"}
-	cases := map[string]struct {
-		world    func(*world)
-		machines []string
-		change   func(*k0snode.LeaveFacts)
-		step     k0snode.Step
-		reason   string
-		message  string
-		objects  k0snode.LeftObjects
-	}{
+	decideAll(t, map[string]leaveCase{
 		"Orderly": {
 			step:    k0snode.StepRequestLeave,
 			reason:  k0snode.LeaveRequested,
@@ -75,67 +128,67 @@ func TestDecideLeave(t *testing.T) {
 			step:   k0snode.StepWait, reason: k0snode.WaitingForAPI, message: "by 2030-01-01T12:10:40Z",
 		},
 		"SilentSinceBeforeDeletion": {
-			change: func(f *k0snode.LeaveFacts) { f.Objects = nil; f.Now = f.Now.Add(9 * time.Minute) },
+			change: func(f *k0snode.LeaveFacts) { f.Objects = nil; f.Snapshot.Now = f.Snapshot.Now.Add(9 * time.Minute) },
 			step:   k0snode.StepWait, reason: k0snode.WaitingForAPI,
 		},
 		"DeletedInSilence": {
 			change: func(f *k0snode.LeaveFacts) {
 				f.Objects = nil
-				f.Now = f.Now.Add(time.Hour)
-				f.Leaving.Since = f.Now.Add(-time.Minute)
+				f.Snapshot.Now = f.Snapshot.Now.Add(time.Hour)
+				f.Leaving.Since = f.Snapshot.Now.Add(-time.Minute)
 			},
 			step: k0snode.StepWait, reason: k0snode.WaitingForAPI,
 		},
 		"APIDead": {
-			change: func(f *k0snode.LeaveFacts) { f.Objects = nil; f.Now = f.Now.Add(10*time.Minute + time.Second) },
-			step:   k0snode.StepRelease, reason: k0snode.EscapeAPIDead, message: "has not answered since 2030-01-01T12:00:40Z",
+			change: func(f *k0snode.LeaveFacts) {
+				f.Objects = nil
+				f.Snapshot.Now = f.Snapshot.Now.Add(10*time.Minute + time.Second)
+			},
+			step: k0snode.StepRelease, reason: k0snode.EscapeAPIDead, message: "has not answered since 2030-01-01T12:00:40Z",
 		},
 		"APIDeadNotItsTurn": {
 			change: func(f *k0snode.LeaveFacts) {
 				f.Objects = nil
-				f.Now = f.Now.Add(time.Hour)
+				f.Snapshot.Now = f.Snapshot.Now.Add(time.Hour)
 				f.Leaving.Before = []string{"m3"}
 			},
 			step: k0snode.StepWait, reason: k0snode.WaitingForTurn,
 		},
+		"APIDeadAndMayBeLeftOver": {
+			world: never,
+			change: func(f *k0snode.LeaveFacts) {
+				f.Objects = nil
+				f.Snapshot.Now = f.Snapshot.Now.Add(time.Hour)
+			},
+			step: k0snode.StepRecordLeftOver, reason: k0snode.EscapeNeverJoined,
+		},
+		"APIDeadAndRecorded": {
+			world: never,
+			change: func(f *k0snode.LeaveFacts) {
+				f.Objects = nil
+				f.Snapshot.Now = f.Snapshot.Now.Add(time.Hour)
+				f.Snapshot.Etcd.LeftOver = []controlplane.LeftOver{{Machine: "m1", Address: "10.0.0.1"}}
+			},
+			step: k0snode.StepRelease, reason: k0snode.EscapeAPIDead,
+		},
+		"NeverJoinedInSilence": {
+			world: never, change: func(f *k0snode.LeaveFacts) { f.Objects = nil },
+			step: k0snode.StepWait, reason: k0snode.WaitingForAPI,
+		},
 		"Kine": {
 			change: func(f *k0snode.LeaveFacts) {
-				f.Storage, f.Objects.Members = k0snode.StorageForeign, nil
+				f.Snapshot.Etcd.Managed, f.Objects.Members = false, nil
 				f.Leaving.Before = []string{"m3"}
 			},
 			step: k0snode.StepRemoveObjects, reason: k0snode.EscapeNoMembers, objects: k0snode.LeftObjects{ControlNode: "m1"},
 		},
 		"KineCleaned": {
-			change: func(f *k0snode.LeaveFacts) { f.Storage, f.Objects = k0snode.StorageForeign, &k0snode.Objects{} },
+			change: func(f *k0snode.LeaveFacts) { f.Snapshot.Etcd.Managed, f.Objects = false, &k0snode.Objects{} },
 			step:   k0snode.StepRelease, reason: k0snode.EscapeNoMembers,
 		},
 		"KineSilent": {
-			change: func(f *k0snode.LeaveFacts) { f.Storage, f.Objects = k0snode.StorageForeign, nil },
+			change: func(f *k0snode.LeaveFacts) { f.Snapshot.Etcd.Managed, f.Objects = false, nil },
 			step:   k0snode.StepRelease, reason: k0snode.EscapeNoMembers,
-		},
-		"NeverStarted": {
-			world: func(w *world) { w.objects.Members = w.objects.Members[1:]; w.objects.ControlNodes = nil },
-			change: func(f *k0snode.LeaveFacts) {
-				f.Leaving.DataGiven = time.Time{}
-			},
-			step: k0snode.StepRelease, reason: k0snode.EscapeNeverJoined,
-		},
-		"JoiningRightNow": {
-			world:  func(w *world) { w.objects.Members = w.objects.Members[1:] },
-			change: func(f *k0snode.LeaveFacts) { f.Leaving.DataGiven = f.Now.Add(-time.Minute) },
-			step:   k0snode.StepWait, reason: k0snode.WaitingForJoin, message: "until 2030-01-01T12:04:40Z",
-		},
-		"NeverJoined": {
-			world: func(w *world) {
-				w.objects.Members = w.objects.Members[1:]
-				w.objects.ControlNodes = w.objects.ControlNodes[1:]
-			},
-			change: func(f *k0snode.LeaveFacts) { f.Leaving.DataGiven = f.Now.Add(-5 * time.Minute) },
-			step:   k0snode.StepRelease, reason: k0snode.EscapeNeverJoined,
-		},
-		"NeverJoinedButStarted": {
-			world: func(w *world) { w.objects.Members = w.objects.Members[1:] },
-			step:  k0snode.StepRemoveObjects, reason: k0snode.EscapeNeverJoined, objects: k0snode.LeftObjects{ControlNode: "m1"},
 		},
 		"AskedAlready": {
 			world: func(w *world) { w.member("m1").Leave = true; w.member("m1").Message = "Unexpected lease holder" },
@@ -188,15 +241,44 @@ func TestDecideLeave(t *testing.T) {
 		"OnlyVoterWithANewMachine": {
 			world:    func(w *world) { w.objects.Members = w.objects.Members[:1] },
 			machines: []string{"m1", "m2"},
+			change:   func(f *k0snode.LeaveFacts) { noData(f, 1); f.Snapshot.Machines[1].Membership = controlplane.NotMember },
+			step:     k0snode.StepWait, reason: k0snode.WaitingForSuccessor,
+		},
+		"OnlyVoterWithHalfAMachine": {
+			world:    func(w *world) { w.objects.Members = w.objects.Members[:1] },
+			machines: []string{"m1", "m2"},
 			change: func(f *k0snode.LeaveFacts) {
-				f.Report.States["m2"] = k0snode.State{Membership: controlplane.NotMember}
+				f.Snapshot.Machines[1].Parts.Machine = false
 			},
-			step: k0snode.StepWait, reason: k0snode.WaitingForSuccessor,
+			step: k0snode.StepRelease, reason: k0snode.EscapeLastMember,
+		},
+		"OnlyVoterBesidesOneThatCannotBeSeen": {
+			world:    func(w *world) { w.objects.Members = w.objects.Members[:1] },
+			machines: []string{"m1", "m2"},
+			change:   func(f *k0snode.LeaveFacts) { f.Snapshot.Machines[1].WasMember = true },
+			step:     k0snode.StepWait, reason: k0snode.WaitingForQuorum,
+		},
+		"OnlyVoterAndALeftOver": {
+			world:    func(w *world) { w.objects.Members = w.objects.Members[:1] },
+			machines: []string{"m1"},
+			change: func(f *k0snode.LeaveFacts) {
+				f.Snapshot.Etcd.JoinersVote = true
+				f.Snapshot.Etcd.LeftOver = []controlplane.LeftOver{{Machine: "m0", Address: "10.0.0.9"}}
+			},
+			step: k0snode.StepRelease, reason: k0snode.EscapeLastMember,
 		},
 		"NoMemberNeedsNoTurn": {
-			world:  func(w *world) { w.objects.Members, w.objects.ControlNodes = w.objects.Members[1:], nil },
-			change: func(f *k0snode.LeaveFacts) { f.Leaving.Before = []string{"m3"} },
+			world:  never,
+			change: func(f *k0snode.LeaveFacts) { noData(f, 0); f.Leaving.Before = []string{"m3"} },
 			step:   k0snode.StepRelease, reason: k0snode.EscapeNeverJoined,
+		},
+		"AnotherIsLeaving": {
+			world: func(w *world) { w.member("m3").Leave = true },
+			step:  k0snode.StepWait, reason: k0snode.WaitingForTurn, message: "waiting for m3 to leave",
+		},
+		"AnotherHasLeft": {
+			world: func(w *world) { w.member("m3").Leave, w.member("m3").Joined = true, k0snode.JoinedFalse },
+			step:  k0snode.StepRequestLeave, reason: k0snode.LeaveRequested,
 		},
 		"LeftNeedsNoTurn": {
 			world:  func(w *world) { w.member("m1").Joined = k0snode.JoinedFalse },
@@ -217,8 +299,27 @@ func TestDecideLeave(t *testing.T) {
 			step:  k0snode.StepWait, reason: k0snode.WaitingForQuorum,
 		},
 		"AStrayHasAVoice": {
+			world:    func(w *world) { w.stopped[lease("m3")] = true },
 			machines: []string{"m1", "m2"},
 			step:     k0snode.StepWait, reason: k0snode.WaitingForQuorum, message: "of the 2 other voting members of etcd 1",
+		},
+		"AStrayThatWorksCounts": {
+			machines: []string{"m1", "m2"},
+			step:     k0snode.StepRequestLeave, reason: k0snode.LeaveRequested,
+		},
+		"OneOtherCannotBeSeen": {
+			world:  func(w *world) { w.objects.Members = w.objects.Members[:2] },
+			change: func(f *k0snode.LeaveFacts) { f.Snapshot.Machines[2].WasMember = true },
+			step:   k0snode.StepWait, reason: k0snode.WaitingForQuorum,
+		},
+		"AJoinerMayVoteAlready": {
+			world:  func(w *world) { w.objects.Members = w.objects.Members[:2] },
+			change: func(f *k0snode.LeaveFacts) { f.Snapshot.Etcd.JoinersVote = true },
+			step:   k0snode.StepWait, reason: k0snode.WaitingForQuorum,
+		},
+		"ALearnerHasNoVote": {
+			world: func(w *world) { w.objects.Members = w.objects.Members[:2] },
+			step:  k0snode.StepRequestLeave, reason: k0snode.LeaveRequested,
 		},
 		"TwoOfFiveAreDown": {
 			world: func(w *world) {
@@ -234,54 +335,17 @@ func TestDecideLeave(t *testing.T) {
 			machines: []string{"m1", "m2"},
 			step:     k0snode.StepWait, reason: k0snode.WaitingForQuorum,
 		},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := three()
-			if tc.world != nil {
-				tc.world(w)
-			}
-			machines := tc.machines
-			if machines == nil {
-				machines = []string{"m1", "m2", "m3"}
-			}
-			facts := leaving(w, machines...)
-			if tc.change != nil {
-				tc.change(&facts)
-			}
-			got := k0snode.DecideLeave(facts)
-			assert.Equal(t, tc.step, got.Step, got.Message)
-			assert.Equal(t, tc.reason, got.Reason, got.Message)
-			assert.Contains(t, got.Message, tc.message)
-			assert.Equal(t, tc.objects, got.Objects)
-			assert.NotEmpty(t, got.Message)
-			assert.Equal(t, got, k0snode.DecideLeave(facts), "the same facts lead to the same step")
-		})
-	}
-}
-
-// TestOldVerdictsDoNotCount: what is shown in the grace period is not decided on.
-func TestOldVerdictsDoNotCount(t *testing.T) {
-	t.Parallel()
-	w := three()
-	_, memory := w.watch(k0snode.Memory{}, 40*time.Second, "m1", "m2", "m3")
-	facts := leaving(w, "m1", "m2", "m3")
-	silent := w.facts("m1", "m2", "m3")
-	silent.Objects = nil
-	facts.Report, _ = k0snode.Judge(memory, silent)
-	assert.Equal(t, controlplane.Healthy, facts.Report.States["m2"].Health)
-	assert.Equal(t, k0snode.WaitingForQuorum, k0snode.DecideLeave(facts).Reason)
+	})
 }
 
 // TestLeaveFromBeginningToEnd walks through the steps as a reconciler does, and crashes between any two change nothing.
 func TestLeaveFromBeginningToEnd(t *testing.T) {
 	t.Parallel()
 	w := three()
-	hook := true
+	hook, hasLeft := true, false
 	decide := func() k0snode.LeaveStep {
 		facts := leaving(w, "m1", "m2", "m3")
-		facts.Leaving.Hook = hook
+		facts.Leaving.Hook, facts.Leaving.HasLeft = hook, hasLeft
 		return k0snode.DecideLeave(facts)
 	}
 	var steps []k0snode.Step
@@ -294,25 +358,17 @@ func TestLeaveFromBeginningToEnd(t *testing.T) {
 		case k0snode.StepWait:
 			w.member("m1").Joined = k0snode.JoinedFalse
 			w.firstLease().Holder = ""
+			hasLeft = true
 		case k0snode.StepRemoveObjects:
 			w.objects.Members, w.objects.ControlNodes, w.objects.Leases =
 				w.objects.Members[1:], w.objects.ControlNodes[1:], w.objects.Leases[1:]
 		case k0snode.StepRelease:
 			hook = false
-		case k0snode.StepNone:
+		case k0snode.StepNone, k0snode.StepRevokeToken, k0snode.StepRecordLeftOver:
 		}
 	}
 	assert.Equal(t, []k0snode.Step{
 		k0snode.StepRequestLeave, k0snode.StepWait, k0snode.StepRemoveObjects, k0snode.StepRelease, k0snode.StepNone,
 		k0snode.StepNone,
 	}, steps)
-}
-
-func TestLeftoverMessage(t *testing.T) {
-	t.Parallel()
-	w := newWorld()
-	message := k0snode.LeftoverMessage("m1", "10.0.0.1", w.now)
-	assert.Contains(t, message, "k0s etcd leave --peer-address 10.0.0.1")
-	assert.Contains(t, message, "m1")
-	assert.Contains(t, message, "2030-01-01T12:00:00Z")
 }

@@ -5,8 +5,8 @@ package k0snode
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/controlplane"
 )
@@ -39,23 +39,53 @@ func otherHooks(f LeaveFacts) *LeaveStep {
 	return wait(WaitingForOtherHooks, "waiting for other hooks: "+strings.Join(f.Leaving.OtherHooks, ", "))
 }
 
+// noMembers lets go where there is no etcd of k0s. What k0s wrote about the controller is removed if it can be.
+func noMembers(f LeaveFacts) *LeaveStep {
+	if f.Snapshot.Etcd.Managed {
+		return nil
+	}
+	return removeThenRelease(f, EscapeNoMembers, "k0s runs no etcd here: there is nothing to leave")
+}
+
+// neverGiven lets go a machine that was never told how to join.
+func neverGiven(f LeaveFacts) *LeaveStep {
+	machine := f.machine()
+	if machine.Data.Written || machine.WasMember || f.member() != nil {
+		return nil
+	}
+	return removeThenRelease(f, EscapeNeverJoined, "the machine was never told how to join etcd: there is nothing to leave")
+}
+
+// neverBegan lets go a first controller that has not started its cluster: it is nobody's member, and nobody is there to
+// be asked.
+func neverBegan(f LeaveFacts) *LeaveStep {
+	machine := f.machine()
+	if machine.Role != controlplane.First || f.Snapshot.Initialized || machine.WasMember || f.member() != nil {
+		return nil
+	}
+	return removeThenRelease(f, EscapeNeverJoined, "the machine has not started its cluster: there is nothing to leave")
+}
+
 // silent waits for the workload cluster, for a while. A machine is let go alone then, too: the others wait for their turn
 // until its Machine is gone.
 func silent(f LeaveFacts) *LeaveStep {
-	if f.Objects != nil || f.Storage != StorageEtcd {
+	if f.Objects != nil {
 		return nil
 	}
 	if step := turn(f); step != nil {
 		return step
 	}
 	quiet := f.Leaving.Since
-	if f.Report.Answered.After(quiet) {
-		quiet = f.Report.Answered
+	if f.Answered.After(quiet) {
+		quiet = f.Answered
 	}
-	if f.Now.Sub(quiet) <= silenceLimit {
-		return wait(WaitingForAPI, fmt.Sprintf(
+	if until := quiet.Add(silenceLimit); !f.Snapshot.Now.After(until) {
+		return f.waitUntil(until, WaitingForAPI, fmt.Sprintf(
 			"waiting for the workload cluster to answer, to have etcd member %s leave; without an answer by %s the machine is "+
-				"terminated all the same", f.Leaving.Name, stamp(quiet.Add(silenceLimit))))
+				"terminated all the same", f.Leaving.Name, stamp(until)))
+	}
+	if step := recordLeftOver(f); step != nil {
+		return step
 	}
 	return release(EscapeAPIDead, fmt.Sprintf(
 		"the workload cluster has not answered since %s: the machine is terminated although etcd may count it as a member; "+
@@ -64,39 +94,86 @@ func silent(f LeaveFacts) *LeaveStep {
 
 // turn has members leave one after the other. What is no member needs no turn.
 func turn(f LeaveFacts) *LeaveStep {
-	if len(f.Leaving.Before) == 0 {
+	before := slices.Clone(f.Leaving.Before)
+	if f.Objects != nil {
+		for _, member := range f.Objects.Members {
+			if member.Leave && member.Joined != JoinedFalse && !slices.Contains(before, member.Name) {
+				before = append(before, member.Name)
+			}
+		}
+	}
+	if len(before) == 0 {
 		return nil
 	}
-	return wait(WaitingForTurn, "waiting for "+strings.Join(f.Leaving.Before, ", ")+
-		" to leave: members leave etcd one at a time")
+	return wait(WaitingForTurn, "waiting for "+strings.Join(before, ", ")+" to leave: members leave etcd one at a time")
 }
 
-// noMembers lets go where there is no etcd of k0s. What k0s wrote about the controller is removed if it can be.
-func noMembers(f LeaveFacts) *LeaveStep {
-	if f.Storage == StorageEtcd {
+// missing holds a machine whose vote cannot be seen: it would take it along.
+func missing(f LeaveFacts) *LeaveStep {
+	machine := f.machine()
+	switch {
+	case f.member() != nil:
 		return nil
+	case f.Leaving.HasLeft:
+		return removeThenRelease(f, MemberLeft, "etcd member "+f.Leaving.Name+" has left")
+	case !machine.WasMember:
+		return nil
+	default:
+		return wait(WaitingForMember, fmt.Sprintf("the machine was a member of etcd, and EtcdMember %s is missing, so that "+
+			"it cannot be asked to leave: a restart of k0s on it writes it anew", f.Leaving.Name))
 	}
-	if f.Objects != nil && f.objects() != (LeftObjects{}) {
-		return remove(f, EscapeNoMembers, "k0s runs no etcd here")
-	}
-	return release(EscapeNoMembers, "k0s runs no etcd here: there is nothing to leave")
 }
 
-// joining is about machines without an EtcdMember.
-func joining(f LeaveFacts) *LeaveStep {
+// neverJoined is about machines that were told how to join and are no members. One could still become a member until it is
+// gone, and then take its vote along: so its token is revoked, and what it has asked for before gets the time to show.
+func neverJoined(f LeaveFacts) *LeaveStep {
 	if f.member() != nil {
 		return nil
 	}
-	until := f.Leaving.DataGiven.Add(joinWindow)
-	if !f.Leaving.DataGiven.IsZero() && f.Now.Before(until) {
-		return wait(WaitingForJoin, fmt.Sprintf(
-			"the machine has its data and may be joining etcd right now: waiting until %s for it to appear as a member",
+	revoked := f.Leaving.TokenRevoked
+	if revoked.IsZero() {
+		return &LeaveStep{
+			Step: StepRevokeToken, Reason: WaitingForJoin,
+			Message: "the machine is no member of etcd: revoking its join token, so that it does not become one now",
+		}
+	}
+	if until := revoked.Add(showTime); f.Snapshot.Now.Before(until) {
+		return f.waitUntil(until, WaitingForJoin, fmt.Sprintf(
+			"the machine may have asked to join etcd before its token was revoked: waiting until %s for it to appear as a member",
 			stamp(until)))
 	}
-	if f.objects() != (LeftObjects{}) {
-		return remove(f, EscapeNeverJoined, "the machine is no member of etcd")
+	if step := recordLeftOver(f); step != nil {
+		return step
 	}
-	return release(EscapeNeverJoined, "the machine is no member of etcd: there is nothing to leave")
+	return removeThenRelease(f, EscapeNeverJoined, "the machine is no member of etcd: there is nothing to leave")
+}
+
+// recordLeftOver remembers that a machine that goes may have asked to join: etcd may hold a member that never ran.
+func recordLeftOver(f LeaveFacts) *LeaveStep {
+	if !f.mayBeLeftOver() {
+		return nil
+	}
+	return &LeaveStep{
+		Step: StepRecordLeftOver, Reason: EscapeNeverJoined,
+		Message: "the machine goes without having been seen as a member of etcd, which may hold one of its name: recording it",
+	}
+}
+
+// mayBeLeftOver tells whether a machine that goes may have asked to join, and that is not recorded yet. A member at the
+// same address disproves it: etcd takes no second one there.
+func (f LeaveFacts) mayBeLeftOver() bool {
+	machine := f.machine()
+	started := !machine.Data.Consumed.IsZero() || machine.Data.Written && f.Leaving.Address != ""
+	if machine.Role != controlplane.Joining || !started || machine.WasMember || f.Leaving.HasLeft {
+		return false
+	}
+	recorded := slices.ContainsFunc(f.Snapshot.Etcd.LeftOver, func(left controlplane.LeftOver) bool {
+		return left.Machine == f.Leaving.Name || left.Address != "" && left.Address == f.Leaving.Address
+	})
+	taken := f.Objects != nil && slices.ContainsFunc(f.Objects.Members, func(member EtcdMember) bool {
+		return member.PeerAddress != "" && member.PeerAddress == f.Leaving.Address
+	})
+	return !recorded && !taken
 }
 
 func left(f LeaveFacts) *LeaveStep {
@@ -118,60 +195,49 @@ func requested(f LeaveFacts) *LeaveStep {
 
 // successor keeps the only voting member while others are joining it, and lets the last one go.
 func successor(f LeaveFacts) *LeaveStep {
-	others := f.others()
-	if others.Voting > 0 {
+	joining, voting := f.others()
+	switch {
+	case voting > 0:
 		return nil
-	}
-	if others.maybe > 0 {
+	case joining > 0:
 		return wait(
 			WaitingForSuccessor,
 			"it is the only voting member of etcd, and there are others that have not joined yet: "+
 				"waiting for one of them to become a voting member, or for all of them to be gone",
 		)
+	default:
+		return release(EscapeLastMember, "it is the last member of etcd: the data of the cluster end with it")
 	}
-	return release(EscapeLastMember, "it is the last member of etcd: the data of the cluster end with it")
+}
+
+// others counts the other Machines that may still join, and the other members.
+func (f LeaveFacts) others() (joining, voting int) {
+	for i := range f.Snapshot.Machines {
+		switch m := &f.Snapshot.Machines[i]; {
+		case m.Name == f.Leaving.Name || m.HalfMade() || m.Membership == controlplane.Left:
+		case m.MayVote():
+			voting++
+		default:
+			joining++
+		}
+	}
+	for i := range f.Snapshot.Strays {
+		if f.Snapshot.Strays[i].MayVote() {
+			voting++
+		}
+	}
+	return joining, voting
 }
 
 // quorum holds back a leave after which too few of the others would work.
 func quorum(f LeaveFacts) *LeaveStep {
-	others := f.others()
+	others := f.Snapshot.QuorumWithout(f.Leaving.Name)
 	if others.Holds() {
 		return nil
 	}
 	return wait(WaitingForQuorum, fmt.Sprintf(
 		"of the %d other voting members of etcd %d are known to be healthy, and %d are needed: waiting for them to recover",
 		others.Voting, others.Voting-others.Unhealthy, others.Voting/2+1))
-}
-
-// voters are members of etcd.
-type voters struct {
-	controlplane.Quorum
-	// maybe counts those that may join.
-	maybe int
-}
-
-// others counts all but the Machine's own member, strays included: they have a voice, and nobody knows whether they work.
-func (f LeaveFacts) others() voters {
-	var count voters
-	for name, state := range f.Report.States {
-		switch {
-		case name == f.Leaving.Name || state.Membership == controlplane.Left:
-		case state.Membership == controlplane.Learner || state.Membership == controlplane.NotMember:
-			count.maybe++
-		case state.IsHealthyVoter():
-			count.Voting++
-		default:
-			count.Voting++
-			count.Unhealthy++
-		}
-	}
-	for _, stray := range f.Report.Strays {
-		if stray.Joined != JoinedFalse {
-			count.Voting++
-			count.Unhealthy++
-		}
-	}
-	return count
 }
 
 func remove(f LeaveFacts, reason, why string) *LeaveStep {
@@ -181,16 +247,10 @@ func remove(f LeaveFacts, reason, why string) *LeaveStep {
 	}
 }
 
-// LeftoverMessage names the member that a machine may have left behind when it was given its data and never became one:
-// etcd may have added it and never heard of it. It is invisible from outside, has no voice, and takes its address and one
-// of the places for learners. The time is when the machine was given up.
-func LeftoverMessage(machine, address string, givenUp time.Time) string {
-	return fmt.Sprintf(
-		"machine %s was given up at %s before it joined: etcd may hold an unstarted learner at %s; look for it "+
-			"on a controller with 'k0s etcd member-list' and remove it with 'k0s etcd leave --peer-address %s'",
-		machine,
-		stamp(givenUp),
-		address,
-		address,
-	)
+// removeThenRelease removes what k0s wrote about the controller, as far as it is seen, and then lets the machine go.
+func removeThenRelease(f LeaveFacts, reason, why string) *LeaveStep {
+	if f.objects() != (LeftObjects{}) {
+		return remove(f, reason, why)
+	}
+	return release(reason, why)
 }

@@ -102,7 +102,8 @@ func (l look) counted() verdict {
 func (l look) uncounted() int {
 	count := 0
 	for _, machine := range l.facts.Machines {
-		if machine.DataGiven && l.membership(machine) != controlplane.Left && l.leaseName(l.members[machine.Name]) == "" {
+		member := l.members[machine.Name]
+		if machine.DataGiven && member.Joined != JoinedFalse && l.leaseName(member) == "" {
 			count++
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/controlplane"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/k0snode"
@@ -43,11 +42,7 @@ func TestMembership(t *testing.T) {
 			joined: k0snode.JoinedUnknown, membership: controlplane.Unknown, health: controlplane.HealthUnknown,
 			message: "EtcdMember m1 does not say",
 		},
-		"Kine": {foreign: true, membership: controlplane.NotMember, health: controlplane.Healthy},
-		"KineNotStarted": {
-			foreign: true, notGiven: true, membership: controlplane.NotMember, health: controlplane.HealthUnknown,
-			message: "was not started yet",
-		},
+		"Kine": {foreign: true, membership: controlplane.Voting, health: controlplane.Healthy},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -235,20 +230,102 @@ func TestCounting(t *testing.T) {
 	}
 }
 
-// TestStrays: members without a Machine are named, whatever they are.
+// TestStrays: members without a Machine are judged like those with one.
 func TestStrays(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	w.controller("m1", newK0s)
-	w.controller("m8", newK0s)
-	w.controller("m9", newK0s)
+	for _, name := range []string{"m1", "m6", "m7", "m8", "m9"} {
+		w.controller(name, newK0s)
+	}
+	w.member("m6").Joined = k0snode.JoinedUnknown
+	w.stopped[lease("m7")] = true
+	w.member("m8").Leave = true
 	w.member("m9").Joined = k0snode.JoinedFalse
-	report, _ := w.watch(k0snode.Memory{}, 0, "m1")
-	require.Len(t, report.Strays, 2)
-	assert.Equal(t, "m8", report.Strays[0].Name)
-	assert.Equal(t, "10.0.0.8", report.Strays[0].PeerAddress)
-	assert.Equal(t, k0snode.JoinedFalse, report.Strays[1].Joined)
+	first, _ := w.watch(k0snode.Memory{}, 0, "m1")
+	assert.Equal(t, controlplane.HealthUnknown, first.Strays[1].Health, "one look tells nothing")
+	report, memory := w.watch(k0snode.Memory{}, 40*time.Second, "m1")
+	want := []controlplane.Member{
+		{Name: "m6", Membership: controlplane.Unknown, Health: controlplane.HealthUnknown},
+		{Name: "m7", Membership: controlplane.Voting, Health: controlplane.Unhealthy},
+		{Name: "m8", Membership: controlplane.Voting, Health: controlplane.Healthy, Leaving: true},
+		{Name: "m9", Membership: controlplane.Left, Health: controlplane.Unhealthy},
+	}
+	assert.Equal(t, want, report.Strays)
 	assert.NotContains(t, report.States, "m8")
+
+	w.pass(25 * time.Second)
+	w.stopped[lease("m8")] = true
+	_, memory = k0snode.Judge(memory, w.facts("m1"))
+	w.pass(25 * time.Second)
+	report, _ = k0snode.Judge(memory, w.facts("m1"))
+	assert.Equal(t, controlplane.HealthUnknown, report.Strays[2].Health, "a verdict that is kept is none")
+}
+
+// TestStrayBecomesAMachines: the verdict goes with the name, whoever it belongs to.
+func TestStrayBecomesAMachines(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.controller("m1", newK0s)
+	_, memory := w.watch(k0snode.Memory{}, 20*time.Second)
+	report, _ := k0snode.Judge(memory, w.facts("m1"))
+	assert.True(t, report.States["m1"].IsHealthyVoter())
+	assert.Empty(t, report.Strays)
+}
+
+// TestPresence: where there are no members, a controller is one once it has been seen at work.
+func TestPresence(t *testing.T) {
+	t.Parallel()
+	voting, learner, none := controlplane.Voting, controlplane.Learner, controlplane.NotMember
+	cases := map[string]struct {
+		reason string
+		world  func(*world)
+		change func(*k0snode.Machine)
+		want   controlplane.Membership
+	}{
+		"Seen": {reason: "it has a ControlNode", want: voting},
+		"NotStarted": {
+			reason: "it has no data", world: func(w *world) { w.objects.ControlNodes = nil },
+			change: func(m *k0snode.Machine) { m.DataGiven = false }, want: none,
+		},
+		"Starting": {
+			reason: "others have a ControlNode", world: func(w *world) { w.objects.ControlNodes[0].Name = "m2" }, want: learner,
+		},
+		"WithoutAutopilot": {
+			reason: "there are no ControlNodes, and its lease is the only one",
+			world:  func(w *world) { w.objects.ControlNodes = nil }, want: voting,
+		},
+		"WithoutAutopilotNotRenewed": {
+			reason: "nobody was seen at work",
+			world:  func(w *world) { w.objects.ControlNodes, w.stopped[lease("m1")] = nil, true }, want: learner,
+		},
+		"WasSeen": {
+			reason: "it was seen before, and its ControlNode is lost",
+			world:  func(w *world) { w.objects = k0snode.Objects{} },
+			change: func(m *k0snode.Machine) { m.WasMember = true }, want: voting,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			w.node("m1", newK0s)
+			if tc.world != nil {
+				tc.world(w)
+			}
+			memory := k0snode.Memory{}
+			var report k0snode.Report
+			for range 5 {
+				w.pass(10 * time.Second)
+				facts := w.facts("m1")
+				facts.Storage = k0snode.StorageForeign
+				if tc.change != nil {
+					tc.change(&facts.Machines[0])
+				}
+				report, memory = k0snode.Judge(memory, facts)
+			}
+			assert.Equal(t, tc.want, report.States["m1"].Membership, tc.reason)
+		})
+	}
 }
 
 // TestLeavingIsNoVoterToCountOn: it may stop at any time.

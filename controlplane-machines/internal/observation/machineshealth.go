@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package observation
+
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+
+	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
+	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-machines/api/v1beta2"
+)
+
+// noNodeMessage keeps people from waiting for what does not come.
+const noNodeMessage = "no Node is expected of a controller without a kubelet: Cluster API's own Ready of its Machine stays " +
+	"Unknown, and nothing here depends on it"
+
+// readyVerdict sums up the health of the Machines. Cluster API's own Ready is not asked.
+func (o Objects) readyVerdict() verdict {
+	if len(o.Machines) == 0 {
+		return verdict{status: metav1.ConditionTrue, reason: controlplanev1.NoReplicasReason}
+	}
+	var found findings
+	for _, machine := range o.Machines {
+		found.add("Machine "+machine.Name, o.healthConditions(machine)...)
+	}
+	v := found.verdict(reasons{
+		controlplanev1.ReadyReason, controlplanev1.NotReadyReason, controlplanev1.ReadyUnknownReason,
+	})
+	if slices.ContainsFunc(o.Machines, o.hasNoNode) {
+		v.message = list(append(slices.Concat(found.against, found.unknown), noNodeMessage))
+	}
+	return v
+}
+
+// hasNoNode tells whether a Machine never gets a Node.
+func (o Objects) hasNoNode(machine *clusterv1.Machine) bool {
+	if machine.Status.NodeRef.IsDefined() {
+		return false
+	}
+	args := o.ControlPlane.Spec.K0sConfigSpec.Args
+	if config := o.config(machine.Name); config != nil {
+		args = config.Spec.Args
+	}
+	return !slices.ContainsFunc(args, func(arg bootstrapv1.ControllerArg) bool {
+		return arg == "--enable-worker" || arg == "--enable-worker=true" || arg == "--single" || arg == "--single=true"
+	})
+}
+
+// allUpToDateVerdict sums up which Machines are what the spec asks for.
+func (o Objects) allUpToDateVerdict() verdict {
+	if len(o.Machines) == 0 {
+		return verdict{status: metav1.ConditionTrue, reason: controlplanev1.NoReplicasReason}
+	}
+	var found findings
+	for _, machine := range o.Machines {
+		found.add("Machine "+machine.Name, o.only(machine, clusterv1.MachineUpToDateCondition)...)
+	}
+	return found.verdict(reasons{
+		controlplanev1.UpToDateReason, controlplanev1.NotUpToDateReason, controlplanev1.UpToDateUnknownReason,
+	})
+}
