@@ -81,7 +81,7 @@ func (o Objects) addMajority(found *findings) {
 	if works >= needed {
 		return
 	}
-	line := fmt.Sprintf("%d of %d controllers are known to work, and %d are needed", works, len(o.Machines), needed)
+	line := fmt.Sprintf("%d of %d controllers are known to work; needed: %d", works, len(o.Machines), needed)
 	if len(o.Machines)-sick < needed || len(o.Machines) == 0 {
 		found.against = append(found.against, line)
 		return

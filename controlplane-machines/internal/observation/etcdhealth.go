@@ -27,7 +27,7 @@ func (o Objects) etcdVerdict() verdict {
 	if len(o.Machines) == 0 && len(found.against) == 0 {
 		found.unknown = append(found.unknown, "there is no Machine")
 	}
-	return found.verdict(healthReasons())
+	return found.verdict(o.healthReasons())
 }
 
 // stray is a member without a Machine. It votes, so it is told even when it works.
@@ -83,7 +83,7 @@ func (o Objects) componentsVerdict() verdict {
 	if len(o.Machines) == 0 {
 		found.unknown = append(found.unknown, "there is no Machine")
 	}
-	return found.verdict(healthReasons())
+	return found.verdict(o.healthReasons())
 }
 
 // only are the conditions of a Machine of these types.

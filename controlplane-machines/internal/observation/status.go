@@ -74,7 +74,11 @@ func lines(subject string, status metav1.ConditionStatus, told []metav1.Conditio
 // reasons are those of a condition for each status.
 type reasons struct{ yes, no, unknown string }
 
-func healthReasons() reasons {
+// healthReasons tell silence from a lack of evidence.
+func (o Objects) healthReasons() reasons {
+	if o.Workload == nil && !o.Report.Answered.IsZero() {
+		return reasons{controlplanev1.HealthyReason, controlplanev1.NotHealthyReason, controlplanev1.ConnectionDownReason}
+	}
 	return reasons{controlplanev1.HealthyReason, controlplanev1.NotHealthyReason, controlplanev1.HealthUnknownReason}
 }
 
@@ -105,13 +109,19 @@ func (o Objects) next(action rollout.Action) string {
 	if action.Kind != "" && action.Kind != rollout.Nothing {
 		parts = append(parts, action.Message)
 	}
+	return list(append(parts, o.leaveSteps()...))
+}
+
+// leaveSteps are what is done next about each Machine that leaves.
+func (o Objects) leaveSteps() []string {
+	var steps []string
 	for _, machine := range o.Machines {
 		if machine.DeletionTimestamp.IsZero() {
 			continue
 		}
 		if step := k0snode.DecideLeave(LeaveFacts(o, machine)); step.Message != "" {
-			parts = append(parts, "Machine "+machine.Name+": "+step.Message)
+			steps = append(steps, "Machine "+machine.Name+": "+step.Message)
 		}
 	}
-	return list(parts)
+	return steps
 }

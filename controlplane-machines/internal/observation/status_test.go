@@ -239,7 +239,7 @@ func TestWhoHasANode(t *testing.T) {
 	assert.Contains(t, ready(o), told)
 	o.ControlPlane.Spec.K0sConfigSpec.Args = []bootstrapv1.ControllerArg{"--enable-worker"}
 	assert.Contains(t, ready(o), told, "the Machine was made without")
-	for _, args := range []bootstrapv1.ControllerArg{"--enable-worker", "--enable-worker=true", "--single", "--single=true"} {
+	for _, args := range []bootstrapv1.ControllerArg{"--enable-worker", "--enable-worker=true"} {
 		o.Configs[0].Spec.Args = []bootstrapv1.ControllerArg{"--debug", args}
 		assert.NotContains(t, ready(o), told)
 	}
