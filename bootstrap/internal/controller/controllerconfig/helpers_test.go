@@ -14,6 +14,7 @@ import (
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/bootstrap/internal/testenv/stage"
 	"github.com/k0smotron/k0smotron/shared/conditions"
+	"github.com/k0smotron/k0smotron/shared/contract"
 	"github.com/k0smotron/k0smotron/shared/jointoken"
 	"github.com/k0smotron/k0smotron/shared/testenv"
 )
@@ -42,6 +43,16 @@ func (w *world) changeMachine(machineName string, change func(*clusterv1.Machine
 	machine := w.machine(machineName)
 	change(machine)
 	require.NoError(w.t, env.Client.Status().Update(w.t.Context(), machine))
+}
+
+// leaves deletes a Machine, which the hook of the control-plane provider holds back.
+func (w *world) leaves(machineName string) {
+	w.t.Helper()
+	machine := w.machine(machineName)
+	machine.Finalizers = append(machine.Finalizers, clusterv1.MachineFinalizer)
+	machine.Annotations = map[string]string{contract.LeaveHookAnnotation: ""}
+	require.NoError(w.t, env.Client.Update(w.t.Context(), machine))
+	require.NoError(w.t, env.Client.Delete(w.t.Context(), machine))
 }
 
 // initialize is what core does when the control plane has answered.

@@ -112,6 +112,17 @@ func TestWhichMemberIsJoined(t *testing.T) {
 			},
 			want: "https://10.0.0.12:9443",
 		},
+		"AnotherThanOneThatLeaves": {
+			change: func(w *world) {
+				w.create(member(w.namespace, "tiger-b", healthy, address("10.0.0.12")))
+				w.leaves("tiger-a")
+			},
+			want: "https://10.0.0.12:9443",
+		},
+		"TheOnlyOneAndItLeaves": {
+			change: func(w *world) { w.leaves("tiger-a") },
+			want:   "https://10.0.0.11:9443",
+		},
 		"IPv6": {
 			change: func(w *world) { w.changeMachine("tiger-a", address("fd00::11")) }, want: "https://[fd00::11]:9443",
 		},

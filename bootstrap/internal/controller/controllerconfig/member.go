@@ -34,15 +34,27 @@ func (r *Reconciler) memberHealthy(ctx context.Context, s *scope) (phase.Outcome
 		if err != nil {
 			return phase.Continue(), err
 		}
-		member := slices.IndexFunc(others, func(machine clusterv1.Machine) bool {
-			return contract.IsHealthyMember(&machine) && len(unhealthy(&machine, needed)) == 0
-		})
+		member := memberToJoin(others, needed)
 		if member < 0 {
 			return phase.Wait(bootstrapv1.WaitingForMemberReason, awaited(others, needed), 0), nil
 		}
 		s.joinURL = joinURL(&others[member], s.Cluster, k0sconfig.JoinPort(s.document))
 	}
 	return phase.Continue(), nil
+}
+
+// memberToJoin is the first Machine that is healthy, or, where none is, the first that is healthy as long as it is held
+// back from its deletion; negative when there is neither.
+func memberToJoin(others []clusterv1.Machine, needed []string) int {
+	for _, fits := range []func(*clusterv1.Machine) bool{contract.IsHealthyMember, contract.IsLeavingMember} {
+		member := slices.IndexFunc(others, func(machine clusterv1.Machine) bool {
+			return fits(&machine) && len(unhealthy(&machine, needed)) == 0
+		})
+		if member >= 0 {
+			return member
+		}
+	}
+	return -1
 }
 
 // otherControllers are the Machines of the cluster's other controllers, oldest first.
