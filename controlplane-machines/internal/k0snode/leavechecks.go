@@ -53,7 +53,11 @@ func neverGiven(f LeaveFacts) *LeaveStep {
 	if machine.Data.Written || machine.WasMember || f.member() != nil {
 		return nil
 	}
-	return removeThenRelease(f, EscapeNeverJoined, "the machine was never told how to join etcd: there is nothing to leave")
+	return removeThenRelease(
+		f,
+		EscapeNeverJoined,
+		"the machine was never told how to join etcd: there is nothing to leave",
+	)
 }
 
 // neverBegan lets go a first controller that has not started its cluster: it is nobody's member, and nobody is there to
@@ -140,7 +144,8 @@ func neverJoined(f LeaveFacts) *LeaveStep {
 	if until := revoked.Add(showTime); f.Snapshot.Now.Before(until) {
 		return f.waitUntil(until, WaitingForJoin, fmt.Sprintf(
 			"the machine may have asked to join etcd before its token was revoked: waiting until %s for it to appear as a member",
-			stamp(until)))
+			stamp(until),
+		))
 	}
 	if step := recordLeftOver(f); step != nil {
 		return step
@@ -154,7 +159,8 @@ func recordLeftOver(f LeaveFacts) *LeaveStep {
 		return nil
 	}
 	return &LeaveStep{
-		Step: StepRecordLeftOver, Reason: EscapeNeverJoined,
+		Step:    StepRecordLeftOver,
+		Reason:  EscapeNeverJoined,
 		Message: "the machine goes without having been seen as a member of etcd, which may hold one of its name: recording it",
 	}
 }

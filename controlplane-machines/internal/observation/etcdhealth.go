@@ -3,6 +3,8 @@
 package observation
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 
@@ -62,10 +64,8 @@ func (f *findings) leftOver(o Objects) {
 
 // databaseVerdict judges a database that k0s does not run by the API servers, which work only while they reach it.
 func (o Objects) databaseVerdict() verdict {
-	for _, machine := range o.Machines {
-		if o.works(machine) {
-			return verdict{status: metav1.ConditionTrue, reason: controlplanev1.HealthyReason}
-		}
+	if slices.ContainsFunc(o.Machines, o.works) {
+		return verdict{status: metav1.ConditionTrue, reason: controlplanev1.HealthyReason}
 	}
 	return verdict{
 		metav1.ConditionUnknown, controlplanev1.HealthUnknownReason,

@@ -96,8 +96,12 @@ func (o Objects) memberVerdict(machine *clusterv1.Machine) verdict {
 	case state.Membership == controlplane.Left:
 		return verdict{metav1.ConditionFalse, LeftReason, "the member has left etcd"}
 	case state.Membership == controlplane.Learner && wasMember(machine):
-		return verdict{metav1.ConditionFalse, controlplanev1.NotHealthyReason, "the EtcdMember of the controller is missing: " +
-			"a restart of k0s on the machine writes it anew"}
+		return verdict{
+			metav1.ConditionFalse,
+			controlplanev1.NotHealthyReason,
+			"the EtcdMember of the controller is missing: " +
+				"a restart of k0s on the machine writes it anew",
+		}
 	case state.Leaving:
 		return verdict{metav1.ConditionFalse, LeavingReason, "the member " + leavingMessage}
 	default:

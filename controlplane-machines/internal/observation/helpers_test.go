@@ -56,7 +56,7 @@ func newControlPlane(replicas int) *controlplanev1.K0sControlPlane {
 	controlPlane := &controlplanev1.K0sControlPlane{ObjectMeta: metav1.ObjectMeta{
 		Namespace: namespace, Name: "stripes", UID: "uid", Generation: 4, Annotations: map[string]string{},
 	}}
-	controlPlane.Spec.Replicas = new(int32(replicas)) //nolint:gosec // A few.
+	controlPlane.Spec.Replicas = new(int32(replicas))
 	controlPlane.Spec.Version = release
 	controlPlane.Spec.UpdateStrategy = controlplanev1.UpdateStrategyRecreate
 	controlPlane.Spec.MachineTemplate.Spec.InfrastructureRef = clusterv1.ContractVersionedObjectReference{
@@ -107,7 +107,11 @@ func newMachine(t *testing.T, o *observation.Objects, name string) *clusterv1.Ma
 // addHalf adds what is made before the Machine.
 func addHalf(t *testing.T, o *observation.Objects, name string) {
 	t.Helper()
-	infrastructure, err := desired.InfraMachine(facts(o), name, testenv.InfraMachineTemplate(namespace, "new", map[string]any{}))
+	infrastructure, err := desired.InfraMachine(
+		facts(o),
+		name,
+		testenv.InfraMachineTemplate(namespace, "new", map[string]any{}),
+	)
 	require.NoError(t, err)
 	configuration, err := desired.NewConfiguration(facts(o), o.MaxLearners)
 	require.NoError(t, err)

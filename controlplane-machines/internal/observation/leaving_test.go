@@ -140,7 +140,13 @@ func TestLeaveFacts(t *testing.T) {
 	o := atRest(t, 3, leaving)
 	facts := observation.LeaveFacts(o, last(&o))
 	assert.Equal(t, k0snode.LeaveFacts{
-		Leaving: observation.Leaving(o, last(&o)), Objects: o.Workload, Answered: testenv.Now, Snapshot: observation.Snapshot(o),
+		Leaving: observation.Leaving(
+			o,
+			last(&o),
+		),
+		Objects:  o.Workload,
+		Answered: testenv.Now,
+		Snapshot: observation.Snapshot(o),
 	}, facts)
 	assert.Equal(t, k0snode.StepRequestLeave, k0snode.DecideLeave(facts).Step)
 
@@ -171,9 +177,8 @@ func TestTheOnlyMemberLeavesWhileAnotherWaitsToJoin(t *testing.T) {
 		clusterv1.MachineDeletingWaitingForPreTerminateHookReason, "")
 	step := k0snode.DecideLeave(observation.LeaveFacts(o, o.Machines[0]))
 	assert.Equal(t, k0snode.WaitingForSuccessor, step.Reason)
-	for _, condition := range observation.MachineConditions(o, o.Machines[0]) {
-		o.Machines[0].Status.Conditions = append(o.Machines[0].Status.Conditions, condition)
-	}
+	o.Machines[0].Status.Conditions = append(o.Machines[0].Status.Conditions,
+		observation.MachineConditions(o, o.Machines[0])...)
 	assert.True(t, contract.IsLeavingMember(o.Machines[0]))
 
 	joined := atRest(t, 2)

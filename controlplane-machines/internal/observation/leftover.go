@@ -29,7 +29,11 @@ func ParseLeftOver(text string) ([]controlplane.LeftOver, error) {
 		machine, address, separated := strings.Cut(entry, "=")
 		machine, address = strings.TrimSpace(machine), strings.TrimSpace(address)
 		if !separated || machine == "" {
-			return nil, fmt.Errorf("annotation %s: %q is not of the form name=address", contract.LeftOverMembersAnnotation, entry)
+			return nil, fmt.Errorf(
+				"annotation %s: %q is not of the form name=address",
+				contract.LeftOverMembersAnnotation,
+				entry,
+			)
 		}
 		list = append(list, controlplane.LeftOver{Machine: machine, Address: address})
 	}
@@ -85,7 +89,13 @@ func leftOverMessage(left controlplane.LeftOver) string {
 	if address == "" {
 		where, address = "at an address that it has not reported", "<address>"
 	}
-	return fmt.Sprintf("etcd may hold a member that never ran, of machine %s, which is gone, %s: look for it on a healthy "+
-		"controller with 'k0s etcd member-list', remove it with 'k0s etcd leave --peer-address %s', and then remove its entry "+
-		"from the annotation %s", left.Machine, where, address, contract.LeftOverMembersAnnotation)
+	return fmt.Sprintf(
+		"etcd may hold a member that never ran, of machine %s, which is gone, %s: look for it on a healthy "+
+			"controller with 'k0s etcd member-list', remove it with 'k0s etcd leave --peer-address %s', and then remove its entry "+
+			"from the annotation %s",
+		left.Machine,
+		where,
+		address,
+		contract.LeftOverMembersAnnotation,
+	)
 }

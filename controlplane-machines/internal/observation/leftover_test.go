@@ -28,8 +28,11 @@ func TestParseLeftOver(t *testing.T) {
 		"Two":       {text: "a=10.0.0.1,b=fd00::1", want: []controlplane.LeftOver{one, {Machine: "b", Address: "fd00::1"}}},
 		"NoAddress": {text: "a=", want: []controlplane.LeftOver{{Machine: "a"}}},
 		"ByHand":    {text: " a = 10.0.0.1 ,, b=\n", want: []controlplane.LeftOver{one, {Machine: "b"}}},
-		"NoEquals":  {text: "a=10.0.0.1,b", err: `annotation k0smotron.io/left-over-members: "b" is not of the form name=address`},
-		"NoName":    {text: "=10.0.0.1", err: "is not of the form name=address"},
+		"NoEquals": {
+			text: "a=10.0.0.1,b",
+			err:  `annotation k0smotron.io/left-over-members: "b" is not of the form name=address`,
+		},
+		"NoName": {text: "=10.0.0.1", err: "is not of the form name=address"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -78,7 +78,7 @@ func TestVerdict(t *testing.T) {
 			membership: controlplane.Unknown, health: controlplane.HealthUnknown,
 		},
 		"NeverLookedAtWithoutData": {
-			reason:     "it cannot have joined",
+			reason: "it cannot have joined",
 			change: func(t *testing.T, o *observation.Objects) {
 				t.Helper()
 				waiting(t, o)
@@ -198,7 +198,11 @@ func TestHalfMade(t *testing.T) {
 		change func(*observation.Objects)
 		want   func(*controlplane.Machine)
 	}{
-		"Both": {reason: "a crash before the Machine", change: func(*observation.Objects) {}, want: func(*controlplane.Machine) {}},
+		"Both": {
+			reason: "a crash before the Machine",
+			change: func(*observation.Objects) {},
+			want:   func(*controlplane.Machine) {},
+		},
 		"InfrastructureOnly": {
 			reason: "a crash before the config",
 			change: func(o *observation.Objects) { o.Configs = nil },
@@ -231,7 +235,9 @@ func TestHalfMade(t *testing.T) {
 		},
 		"OtherSettings": {
 			reason: "they have changed since",
-			change: func(o *observation.Objects) { o.ControlPlane.Spec.K0sConfigSpec.Args = []bootstrapv1.ControllerArg{"--debug"} },
+			change: func(o *observation.Objects) {
+				o.ControlPlane.Spec.K0sConfigSpec.Args = []bootstrapv1.ControllerArg{"--debug"}
+			},
 			want: func(m *controlplane.Machine) {
 				m.Outdated = []string{"its config was made from other settings"}
 			},

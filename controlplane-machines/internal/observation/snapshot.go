@@ -58,7 +58,10 @@ func (o Objects) etcd() controlplane.Etcd {
 		left = nil // The condition tells; what cannot be read cannot be counted.
 	}
 	return controlplane.Etcd{
-		Managed: o.managesEtcd(), JoinersVote: o.joinersVote(), MaxLearners: maxLearners(string(o.MaxLearners)), LeftOver: left,
+		Managed:     o.managesEtcd(),
+		JoinersVote: o.joinersVote(),
+		MaxLearners: maxLearners(string(o.MaxLearners)),
+		LeftOver:    left,
 	}
 }
 

@@ -43,7 +43,7 @@ func TestSnapshot(t *testing.T) {
 				deletedControlPlane(t, o)
 				o.Workers = 2
 			},
-			want:   func(s *controlplane.Snapshot) { s.Deletion = controlplane.Deletion{Requested: true, Workers: 2} },
+			want: func(s *controlplane.Snapshot) { s.Deletion = controlplane.Deletion{Requested: true, Workers: 2} },
 		},
 		"NotInitialized": {
 			change: func(_ *testing.T, o *observation.Objects) {
@@ -69,7 +69,9 @@ func TestSnapshot(t *testing.T) {
 		"FailureDomains": {
 			change: func(_ *testing.T, o *observation.Objects) {
 				o.Cluster.Status.FailureDomains = []clusterv1.FailureDomain{
-					{Name: "b", ControlPlane: new(true)}, {Name: "w", ControlPlane: new(false)}, {Name: "x"},
+					{Name: "b", ControlPlane: new(true)},
+					{Name: "w", ControlPlane: new(false)},
+					{Name: "x"},
 					{Name: "a", ControlPlane: new(true)},
 				}
 			},

@@ -45,7 +45,9 @@ func scenarios() map[string][]change {
 		"record-broken":  {leftOver("gone")},
 		"stray": {
 			stray(controlplane.Member{Name: "by-hand", Membership: controlplane.Voting, Health: controlplane.Healthy}),
-			stray(controlplane.Member{Name: "dead", Membership: controlplane.Voting, Health: controlplane.Unhealthy, Leaving: true}),
+			stray(
+				controlplane.Member{Name: "dead", Membership: controlplane.Voting, Health: controlplane.Unhealthy, Leaving: true},
+			),
 			stray(controlplane.Member{Name: "unclear", Membership: controlplane.Unknown}),
 			stray(controlplane.Member{Name: "left", Membership: controlplane.Left}),
 		},
@@ -170,15 +172,25 @@ func TestAvailable(t *testing.T) {
 		changes  []change
 		want     metav1.ConditionStatus
 	}{
-		"Healthy":      {reason: "all work", replicas: 3, want: metav1.ConditionTrue},
-		"OneSick":      {reason: "two of three", replicas: 3, changes: []change{sick("m1")}, want: metav1.ConditionTrue},
-		"TwoSick":      {reason: "one of three", replicas: 3, changes: []change{sick("m1"), sick("m2")}, want: metav1.ConditionFalse},
-		"OnlyOneSick":  {reason: "none", replicas: 1, changes: []change{sick("m1")}, want: metav1.ConditionFalse},
-		"Lost":         {reason: "nobody knows", replicas: 3, changes: []change{lost}, want: metav1.ConditionUnknown},
-		"Silent":       {reason: "for a moment", replicas: 3, changes: []change{silent}, want: metav1.ConditionTrue},
-		"Joiner":       {reason: "it has no vote", replicas: 2, changes: []change{joining}, want: metav1.ConditionTrue},
-		"KineOneWorks": {reason: "no quorum", replicas: 3, changes: []change{kine, sick("m1"), sick("m2")}, want: metav1.ConditionTrue},
-		"NoMachine":    {reason: "nothing works", want: metav1.ConditionFalse},
+		"Healthy": {reason: "all work", replicas: 3, want: metav1.ConditionTrue},
+		"OneSick": {reason: "two of three", replicas: 3, changes: []change{sick("m1")}, want: metav1.ConditionTrue},
+		"TwoSick": {
+			reason:   "one of three",
+			replicas: 3,
+			changes:  []change{sick("m1"), sick("m2")},
+			want:     metav1.ConditionFalse,
+		},
+		"OnlyOneSick": {reason: "none", replicas: 1, changes: []change{sick("m1")}, want: metav1.ConditionFalse},
+		"Lost":        {reason: "nobody knows", replicas: 3, changes: []change{lost}, want: metav1.ConditionUnknown},
+		"Silent":      {reason: "for a moment", replicas: 3, changes: []change{silent}, want: metav1.ConditionTrue},
+		"Joiner":      {reason: "it has no vote", replicas: 2, changes: []change{joining}, want: metav1.ConditionTrue},
+		"KineOneWorks": {
+			reason:   "no quorum",
+			replicas: 3,
+			changes:  []change{kine, sick("m1"), sick("m2")},
+			want:     metav1.ConditionTrue,
+		},
+		"NoMachine": {reason: "nothing works", want: metav1.ConditionFalse},
 		"ConfigurationRefused": {
 			reason: "what runs, runs on", replicas: 1, want: metav1.ConditionTrue, changes: []change{refusedConfiguration},
 		},
