@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+
+	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
+	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-machines/api/v1beta2"
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/contact"
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/desired"
+	"github.com/k0smotron/k0smotron/shared/contract"
+	"github.com/k0smotron/k0smotron/shared/k0sconfig"
+	"github.com/k0smotron/k0smotron/shared/kubeconfig"
+	"github.com/k0smotron/k0smotron/shared/phase"
+)
+
+// configurationKnown computes the configuration of the cluster. What is wrong with the user's part is told, and nothing
+// is made from it.
+func configurationKnown(_ context.Context, s *scope) (phase.Outcome, error) {
+	if s.deleting() {
+		return phase.Continue(), nil
+	}
+	learners, err := desired.DecideMaxLearners(s.facts(), s.learnerFacts())
+	if err != nil {
+		return phase.Outcome{}, phase.Failure(controlplanev1.InvalidConfigurationReason, err)
+	}
+	configuration, err := desired.NewConfiguration(s.facts(), learners)
+	if err != nil {
+		return phase.Outcome{}, phase.Failure(controlplanev1.InvalidConfigurationReason, err)
+	}
+	s.learners, s.configuration = learners, configuration
+	return phase.Continue(), nil
+}
+
+// learnerFacts go by the config of the oldest Machine, or by a half-made one's.
+func (s *scope) learnerFacts() desired.LearnerFacts {
+	facts := desired.LearnerFacts{Started: s.everInitialized() || len(s.machines) > 0}
+	for _, machine := range s.machines {
+		if config := s.config(machine.Name); config != nil {
+			facts.Existing = config
+			return facts
+		}
+	}
+	if len(s.configs) > 0 {
+		facts.Existing = s.configs[0]
+	}
+	return facts
+}
+
+// config is the config of that name; nil when there is none.
+func (s *scope) config(name string) *bootstrapv1.K0sControllerConfig {
+	for _, config := range s.configs {
+		if config.Name == name {
+			return config
+		}
+	}
+	return nil
+}
+
+// accessApplied signs the admin kubeconfig and tells machines how to join. A deletion, and a cluster whose certificates
+// are gone, make do with the kubeconfig that is there.
+func (r *Reconciler) accessApplied(ctx context.Context, s *scope) (phase.Outcome, error) {
+	if s.deleting() || s.pairs == nil {
+		secret := &corev1.Secret{}
+		_, err := lookup(ctx, r.Client, s.object(contract.KubeconfigName(s.cluster.Name)), secret)
+		s.access = contact.Access{Cluster: s.clusterKey(), Kubeconfig: secret.Data[kubeconfig.SecretKey]}
+		return phase.Continue(), err
+	}
+	ca, err := s.clusterCA()
+	if err != nil {
+		return phase.Outcome{}, err
+	}
+	store := kubeconfig.Store{Reader: r.Client, Live: r.Live, Writer: r.Applier, Issuer: r.Issuer}
+	kept, err := store.Ensure(ctx, s.controlPlane, s.clusterKey(), ca, s.server())
+	if err != nil {
+		return phase.Outcome{}, err
+	}
+	s.lookAfter(kept.RenewAt.Sub(s.now))
+	join, err := desired.JoinSecret(s.facts(), s.configuration, ca.PEM)
+	if err != nil {
+		return phase.Outcome{}, err
+	}
+	s.access = contact.Access{Cluster: s.clusterKey(), Kubeconfig: kept.Kubeconfig}
+	return phase.Continue(), errors.Join(
+		r.Applier.Apply(ctx, s.controlPlane, kubeconfig.Secret(s.clusterKey(), kept.Kubeconfig), join),
+		r.Metadata.Apply(ctx, nil, desired.KubeconfigMetadata(s.facts())),
+	)
+}
+
+// server is the URL of the API server at the endpoint of the Cluster.
+func (s *scope) server() string {
+	endpoint := s.cluster.Spec.ControlPlaneEndpoint
+	return "https://" + net.JoinHostPort(endpoint.Host, strconv.Itoa(int(endpoint.Port)))
+}
+
+// clusterWideHash is the fingerprint of what is applied to the running cluster.
+func (s *scope) clusterWideHash() (string, error) {
+	hash, err := k0sconfig.Hash("1", s.configuration.ClusterWide)
+	if err != nil {
+		return "", fmt.Errorf("hashing the cluster-wide configuration: %w", err)
+	}
+	return hash, nil
+}

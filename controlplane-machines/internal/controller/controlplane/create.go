@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
+	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-machines/api/v1beta2"
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/desired"
+	"github.com/k0smotron/k0smotron/shared/apply"
+	"github.com/k0smotron/k0smotron/shared/conditions"
+	"github.com/k0smotron/k0smotron/shared/contract"
+	"github.com/k0smotron/k0smotron/shared/phase"
+)
+
+// nameRecorded records a name that nobody has, and does no more: whatever happens next, it happens under this name.
+func (r *Reconciler) nameRecorded(ctx context.Context, s *scope) error {
+	random, err := randomText(r.Random)
+	if err != nil {
+		return err
+	}
+	name := desired.MachineName(s.facts(), random)
+	taken, err := lookup(ctx, r.Live, s.object(name), &clusterv1.Machine{})
+	if err != nil {
+		return err
+	}
+	if taken {
+		return fmt.Errorf("the name %s, drawn for the next Machine, is taken: another one is drawn", name)
+	}
+	return r.Applier.Annotate(ctx, s.controlPlane, contract.NextMachineAnnotation, name)
+}
+
+// alphabet is what names are drawn from: no vowels, so that no words come out.
+const alphabet = "bcdfghjklmnpqrstvwxz2456789"
+
+func randomText(random io.Reader) (string, error) {
+	bytes := make([]byte, desired.RandomLength)
+	if _, err := io.ReadFull(random, bytes); err != nil {
+		return "", fmt.Errorf("drawing a name: %w", err)
+	}
+	for i := range bytes {
+		bytes[i] = alphabet[int(bytes[i])%len(alphabet)]
+	}
+	return string(bytes), nil
+}
+
+// create makes what is missing of a Machine: infrastructure, config, and last the Machine, which binds them. Until it is
+// there neither of them does anything.
+func (r *Reconciler) create(ctx context.Context, s *scope) error {
+	hash, err := desired.InputsHash(s.controlPlane.Spec.K0sConfigSpec)
+	if err != nil {
+		return err
+	}
+	if err := r.infrastructureMade(ctx, s); err != nil {
+		return err
+	}
+	if err := r.configMade(ctx, s); err != nil {
+		return err
+	}
+	placement := desired.Placement{Name: s.action.Machine, FailureDomain: s.action.FailureDomain}
+	return r.Applier.Apply(ctx, nil, desired.Machine(s.facts(), placement, hash))
+}
+
+func (r *Reconciler) infrastructureMade(ctx context.Context, s *scope) error {
+	name := s.action.Machine
+	if existing := s.infrastructureOf(name); existing != nil {
+		return r.metadataApplied(ctx, s, desired.Child{Kind: existing.GroupVersionKind(), Name: name})
+	}
+	template, err := r.template(ctx, r.Live, s)
+	if err != nil {
+		return err
+	}
+	machine, err := desired.InfraMachine(s.facts(), name, template)
+	if err != nil {
+		return err
+	}
+	kind := machine.GroupVersionKind()
+	err = r.Applier.Create(ctx, nil, machine)
+	if errors.Is(err, apply.ErrExists) {
+		err = r.isOursLive(ctx, s, machine)
+	}
+	if err != nil {
+		return err
+	}
+	return r.metadataApplied(ctx, s, desired.Child{Kind: kind, Name: name})
+}
+
+// isOursLive tells an object of an earlier pass, which the cache does not hold yet, from somebody else's.
+func (r *Reconciler) isOursLive(ctx context.Context, s *scope, object *unstructured.Unstructured) error {
+	live := &unstructured.Unstructured{}
+	live.SetGroupVersionKind(object.GroupVersionKind())
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(object), live); err != nil {
+		return fmt.Errorf("getting %s %s: %w", object.GetKind(), object.GetName(), err)
+	}
+	for key, value := range s.ownLabels() {
+		if live.GetLabels()[key] != value {
+			return fmt.Errorf("%s %s exists and does not belong to this control plane: remove it", object.GetKind(),
+				object.GetName())
+		}
+	}
+	return nil
+}
+
+// configMade applies the config: an API server refuses fields that the installed bootstrap provider does not know, where
+// it would drop them silently otherwise.
+func (r *Reconciler) configMade(ctx context.Context, s *scope) error {
+	name := s.action.Machine
+	exists, err := lookup(ctx, r.Live, s.object(name), &bootstrapv1.K0sControllerConfig{})
+	if err != nil {
+		return err
+	}
+	if !exists {
+		config, err := desired.ControllerConfig(s.facts(), name, bootstrapv1.ControllerRole(s.action.Role), s.configuration)
+		if err != nil {
+			return err
+		}
+		if err := r.Applier.Apply(ctx, nil, config); err != nil {
+			return s.refused(err)
+		}
+	}
+	s.bootstrapTakes()
+	return r.metadataApplied(ctx, s, configChild(name))
+}
+
+// refused tells in a condition what the installed bootstrap provider does not take.
+func (s *scope) refused(err error) error {
+	undeclared := strings.Contains(err.Error(), "field not declared in schema")
+	if undeclared || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
+		conditions.False(s.controlPlane, controlplanev1.BootstrapProviderReadyCondition,
+			controlplanev1.InvalidConfigurationReason, "the bootstrap provider refuses the config of a controller; if it is "+
+				"older than this provider, upgrade it: "+phase.StableMessage(err))
+	}
+	return err
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controlplane
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+
+	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/desired"
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/observation"
+	"github.com/k0smotron/k0smotron/shared/contract"
+	"github.com/k0smotron/k0smotron/shared/phase"
+)
+
+// machinesTold writes on each Machine what is known about its controller, and brings what may change in place to what the
+// spec says today: on the Machine, its config and its infrastructure.
+func (r *Reconciler) machinesTold(ctx context.Context, s *scope) (phase.Outcome, error) {
+	if err := r.leftOverKept(ctx, s); err != nil {
+		return phase.Outcome{}, err
+	}
+	for _, machine := range s.machines {
+		if err := r.machineTold(ctx, s, machine); err != nil {
+			return phase.Outcome{}, fmt.Errorf("machine %s: %w", machine.Name, err)
+		}
+	}
+	return phase.Continue(), nil
+}
+
+// machineTold records first that a controller was seen voting: its EtcdMember may be lost, and then it must not be taken
+// for one that never joined.
+func (r *Reconciler) machineTold(ctx context.Context, s *scope, machine *clusterv1.Machine) error {
+	seen := s.observed()
+	if record := observation.MemberRecord(seen, machine); record != "" {
+		if err := r.Applier.Annotate(ctx, machine, contract.WasMemberAnnotation, record); err != nil {
+			return err
+		}
+	}
+	err := r.Applier.ApplyConditions(ctx, machine, observation.MachineConditions(seen, machine)...)
+	if err != nil || s.deleting() {
+		return err
+	}
+	return r.updatedInPlace(ctx, s, machine)
+}
+
+// updatedInPlace leaves the objects behind a Machine to themselves while they go.
+func (r *Reconciler) updatedInPlace(ctx context.Context, s *scope, machine *clusterv1.Machine) error {
+	if err := r.Applier.Apply(ctx, nil, desired.MachineInPlace(s.facts(), machine)); err != nil {
+		return err
+	}
+	if config := s.config(machine.Name); config != nil && config.DeletionTimestamp.IsZero() {
+		if err := r.metadataApplied(ctx, s, configChild(machine.Name)); err != nil {
+			return err
+		}
+	}
+	if infra := s.infrastructureOf(machine.Name); infra != nil && infra.GetDeletionTimestamp().IsZero() {
+		return r.metadataApplied(ctx, s, desired.Child{Kind: infra.GroupVersionKind(), Name: machine.Name})
+	}
+	return nil
+}
+
+func (r *Reconciler) metadataApplied(ctx context.Context, s *scope, child desired.Child) error {
+	if err := r.Metadata.Apply(ctx, nil, desired.Metadata(s.facts(), child)); err != nil {
+		return fmt.Errorf("labelling what belongs to Machine %s: %w", child.Name, err)
+	}
+	return nil
+}
+
+func configChild(name string) desired.Child {
+	return desired.Child{Kind: bootstrapv1.GroupVersion.WithKind("K0sControllerConfig"), Name: name}
+}
+
+// infrastructureOf is the infrastructure of that name; nil when there is none.
+func (s *scope) infrastructureOf(name string) *unstructured.Unstructured {
+	for _, object := range s.infrastructure {
+		if object.GetName() == name {
+			return object
+		}
+	}
+	return nil
+}
+
+// leftOverKept drops from the record of members that may be left over in etcd those that are seen to work. A record that
+// cannot be read is its writer's to mend.
+func (r *Reconciler) leftOverKept(ctx context.Context, s *scope) error {
+	recorded, exists := s.controlPlane.Annotations[contract.LeftOverMembersAnnotation]
+	if !exists {
+		return nil
+	}
+	left, err := observation.LeftOver(s.observed())
+	if err != nil {
+		return nil //nolint:nilerr // A condition tells.
+	}
+	known, err := observation.ParseLeftOver(recorded)
+	if err != nil || len(known) == len(left) {
+		return nil //nolint:nilerr // As above.
+	}
+	if len(left) == 0 {
+		return r.Applier.RemoveAnnotation(ctx, s.controlPlane, contract.LeftOverMembersAnnotation)
+	}
+	return r.Applier.Annotate(
+		ctx, s.controlPlane, contract.LeftOverMembersAnnotation, observation.FormatLeftOver(left))
+}
+
+// nameCleared forgets the recorded name once its Machine exists, and ends the pass: nothing is removed or let go while a
+// name could be used a second time.
+func (r *Reconciler) nameCleared(ctx context.Context, s *scope) (phase.Outcome, error) {
+	recorded := s.controlPlane.Annotations[contract.NextMachineAnnotation]
+	if recorded == "" || s.machine(recorded) == nil {
+		return phase.Continue(), nil
+	}
+	return phase.Done(), r.Applier.RemoveAnnotation(ctx, s.controlPlane, contract.NextMachineAnnotation)
+}
