@@ -15,7 +15,12 @@ STEP      := .github/tools/step
 # Not among them: machines, until controlplane-machines has a manager.
 SCENARIOS ?= install outages seen steady
 
-export PREFIX MODULES OUT
+# Tests, linters, programs and releases are compiled in one way, so every package is compiled once. The race detector
+# needs cgo.
+GOFLAGS     := $(filter-out -trimpath,$(shell go env GOFLAGS 2>/dev/null)) -trimpath
+CGO_ENABLED := $(if $(RACE),1,0)
+
+export PREFIX MODULES OUT GOFLAGS CGO_ENABLED
 
 ##@ Everyday
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/k0smotron/k0smotron/e2e/demo/progress"
 	"github.com/k0smotron/k0smotron/e2e/demo/tour"
+	"github.com/k0smotron/k0smotron/e2e/lab/layout"
 	"github.com/k0smotron/k0smotron/e2e/lab/lifecycle"
 	"github.com/k0smotron/k0smotron/e2e/lab/machines"
 	"github.com/k0smotron/k0smotron/e2e/lab/mgmt"
@@ -63,7 +64,7 @@ func run(ctx context.Context, out io.Writer) error {
 	if err := guide.Run(ctx); err != nil {
 		return err
 	}
-	summarise(out, guide, reached)
+	summarise(out, lab, guide, reached)
 	return nil
 }
 
@@ -90,12 +91,17 @@ func create(ctx context.Context, lab *lifecycle.Lab, out io.Writer) ([]progress.
 	return progress.New(out, clock.RealClock{}).Follow(ctx, c, namespace, progress.Goals())
 }
 
-func summarise(out io.Writer, guide tour.Tour, reached []progress.Reached) {
+func summarise(out io.Writer, lab *lifecycle.Lab, guide tour.Tour, reached []progress.Reached) {
 	fmt.Fprintf(out, "\nSeconds from `kubectl apply` until\n")
 	for _, phase := range reached {
 		fmt.Fprintf(out, "  %-26s %6.1f\n", phase.Phase, phase.After.Seconds())
 	}
-	fmt.Fprintf(out, "\nManagement cluster:  export KUBECONFIG=%s\n", guide.Paths.Kubeconfig())
+	fmt.Fprintf(out, "\nk0s:                 %s\n", lab.K0s())
+	fmt.Fprintf(out, "kubectl, clusterctl: export PATH=%s:%s:$PATH\n",
+		filepath.Dir(guide.Paths.Kubernetes("kubectl")),
+		filepath.Dir(guide.Paths.Bin("capi", layout.ClusterAPIVersion, "clusterctl")))
+	fmt.Fprintf(out, "Management cluster:  export KUBECONFIG=%s\n", guide.Paths.Kubeconfig())
 	fmt.Fprintf(out, "The k0s cluster:     export KUBECONFIG=%s\n", guide.Kubeconfig())
+	fmt.Fprintln(out, "What to look at:     docs/what-you-see.md")
 	fmt.Fprintln(out, "Clean up:            make demo-clean")
 }

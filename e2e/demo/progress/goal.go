@@ -18,7 +18,8 @@ import (
 type Goal struct {
 	schema.GroupVersionKind
 
-	// Phase names the goal in the table of times.
+	// Phase names the goal in the table of times. Goals without one hold before there is anything: when they were first
+	// reached tells nothing, but they must hold at the end.
 	Phase string
 	// Condition must have Status.
 	Condition, Status string
@@ -63,8 +64,8 @@ func lastGoals() []Goal {
 	kinds := byName()
 	return []Goal{
 		{kinds["MachineDeployment"], "workers available", "Available", "True"},
-		{kinds["MachineDeployment"], "workers up to date", "MachinesUpToDate", "True"},
-		{kinds["MachineDeployment"], "no rollout", "RollingOut", "False"},
+		{kinds["MachineDeployment"], "", "MachinesUpToDate", "True"},
+		{kinds["MachineDeployment"], "", "RollingOut", "False"},
 		{kinds["Cluster"], "cluster available", "Available", "True"},
 	}
 }
@@ -150,6 +151,9 @@ func (p *Printer) open(
 func table(goals []Goal, first map[string]time.Duration) []Reached {
 	reached := make([]Reached, 0, len(goals))
 	for _, goal := range goals {
+		if goal.Phase == "" {
+			continue
+		}
 		reached = append(reached, Reached{Phase: goal.Phase, After: first[goal.Phase]})
 	}
 	return reached

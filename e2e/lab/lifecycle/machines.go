@@ -26,6 +26,9 @@ func (l *Lab) prepareMachines(ctx context.Context) (string, error) {
 	return binary.Origin, machines.Prepare(ctx, l.Paths, binary, l.Out)
 }
 
+// K0s tells which k0s the lab runs; empty before it is up.
+func (l *Lab) K0s() string { return l.k0s.Origin }
+
 // startAgent starts the program that makes machines for the infrastructure provider.
 func (l *Lab) startAgent(ctx context.Context) (string, error) {
 	spec := machines.Agent(l.Paths, l.ownProgram(machines.AgentProgram))

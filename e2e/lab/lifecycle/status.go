@@ -44,7 +44,7 @@ func (l *Lab) Status(ctx context.Context, out io.Writer) error {
 		"--request-timeout=5s",
 	)
 	if err != nil {
-		fmt.Fprintln(out, "\nThe API server does not answer: bring the lab up with `lab up`.")
+		fmt.Fprintln(out, "\nThe API server does not answer: bring the lab up with `make lab-up`.")
 		return nil //nolint:nilerr // a lab that is down is a status, not a failure
 	}
 	fmt.Fprintf(out, "\n%s", pods)
