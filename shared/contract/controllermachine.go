@@ -34,9 +34,9 @@ const (
 	// a voting member of etcd. Its value is MemberJoined or MemberLeft. An EtcdMember can be lost; with the annotation its
 	// controller is not mistaken for one that never joined, whose going costs no vote.
 	WasMemberAnnotation = "k0smotron.io/etcd-member"
-	// TokenRevokedAnnotation is on a Machine of a K0sControlPlane that is deleted before it was seen as a member; its value
+	// JoinRevokedAnnotation is on a Machine of a K0sControlPlane that is deleted before it was seen as a member; its value
 	// is when its join token was revoked, in RFC 3339. What asked to join before has some time to show after that.
-	TokenRevokedAnnotation = "k0smotron.io/join-token-revoked" //nolint:gosec // The name of an annotation.
+	JoinRevokedAnnotation = "k0smotron.io/join-token-revoked"
 	// LeftOverMembersAnnotation is on a K0sControlPlane; its value lists members that machines which are gone may have left
 	// in etcd: name=address, separated by commas. Whoever has removed one from etcd removes its entry.
 	LeftOverMembersAnnotation = "k0smotron.io/left-over-members"

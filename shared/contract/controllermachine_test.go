@@ -90,7 +90,7 @@ func TestNamesOfControllers(t *testing.T) {
 	long := strings.Repeat("a", 63)
 	assert.Equal(t, long+"-k0s-init", contract.InitLockName(long), "it is never cut")
 	assert.Equal(t, "k0smotron.io/etcd-member", contract.WasMemberAnnotation)
-	assert.Equal(t, "k0smotron.io/join-token-revoked", contract.TokenRevokedAnnotation)
+	assert.Equal(t, "k0smotron.io/join-token-revoked", contract.JoinRevokedAnnotation)
 	assert.Equal(t, "k0smotron.io/left-over-members", contract.LeftOverMembersAnnotation)
 	assert.Equal(t, "pre-terminate.delete.hook.machine.cluster.x-k8s.io/k0smotron-leave", contract.LeaveHookAnnotation)
 }

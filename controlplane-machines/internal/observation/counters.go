@@ -16,8 +16,9 @@ import (
 
 // fillCounters counts Machines by our own conditions. All counters are there, as 0 where nothing is counted.
 func (o Objects) fillCounters() {
-	var ready, available, upToDate int32
+	var all, ready, available, upToDate int32
 	for _, machine := range o.Machines {
+		all++
 		if o.works(machine) {
 			ready++
 			if machine.DeletionTimestamp.IsZero() {
@@ -30,7 +31,7 @@ func (o Objects) fillCounters() {
 	}
 	status := &o.ControlPlane.Status
 	status.Selector = desired.Selector(o.facts())
-	status.Replicas = new(int32(len(o.Machines))) //nolint:gosec // There are a few.
+	status.Replicas = new(all)
 	status.ReadyReplicas = new(ready)
 	status.AvailableReplicas = new(available)
 	status.UpToDateReplicas = new(upToDate)

@@ -27,7 +27,7 @@ func LeaveFacts(o Objects, machine *clusterv1.Machine) k0snode.LeaveFacts {
 
 // Leaving is a Machine that is being deleted.
 func Leaving(o Objects, machine *clusterv1.Machine) k0snode.Leaving {
-	revoked, err := time.Parse(time.RFC3339, machine.Annotations[contract.TokenRevokedAnnotation])
+	revoked, err := time.Parse(time.RFC3339, machine.Annotations[contract.JoinRevokedAnnotation])
 	if err != nil {
 		revoked = time.Time{} // It is revoked again, which costs nothing.
 	}

@@ -55,11 +55,11 @@ func TestLeaving(t *testing.T) {
 			want:   func(l *k0snode.Leaving) { l.HasLeft = true },
 		},
 		"Revoked": {
-			change: annotate(contract.TokenRevokedAnnotation, "2030-01-01T11:59:00Z"),
+			change: annotate(contract.JoinRevokedAnnotation, "2030-01-01T11:59:00Z"),
 			want:   func(l *k0snode.Leaving) { l.TokenRevoked = testenv.Now.Add(-time.Minute) },
 		},
 		"RevokedNonsense": {
-			change: annotate(contract.TokenRevokedAnnotation, "yesterday"), want: func(*k0snode.Leaving) {},
+			change: annotate(contract.JoinRevokedAnnotation, "yesterday"), want: func(*k0snode.Leaving) {},
 		},
 		"ExternalAddress": {
 			change: addresses(external), want: func(l *k0snode.Leaving) { l.Address = "192.0.2.3" },

@@ -94,13 +94,18 @@ func (r *Reconciler) previousHost(ctx context.Context, s *scope) (string, error)
 	if err != nil || !exists {
 		return "", err
 	}
-	content, err := kubeconfig.Parse(secret.Data[kubeconfig.SecretKey])
+	return hostIn(secret.Data[kubeconfig.SecretKey]), nil
+}
+
+// hostIn is the host of the server in a kubeconfig. One that cannot be read is made anew later, and tells no host.
+func hostIn(config []byte) string {
+	content, err := kubeconfig.Parse(config)
 	if err != nil {
-		return "", nil //nolint:nilerr // An unreadable kubeconfig is made anew later; it tells no host.
+		return ""
 	}
 	server, err := url.Parse(content.Server)
 	if err != nil {
-		return "", nil //nolint:nilerr // As above.
+		return ""
 	}
-	return server.Hostname(), nil
+	return server.Hostname()
 }

@@ -30,7 +30,9 @@ const (
 )
 
 // agentLabels are on the pods of the agents, which k0s runs on every node.
-func agentLabels() client.MatchingLabels { return client.MatchingLabels{"k8s-app": "konnectivity-agent"} }
+func agentLabels() client.MatchingLabels {
+	return client.MatchingLabels{"k8s-app": "konnectivity-agent"}
+}
 
 // konnectivityReached tells whether agents of workers have found their way to the controllers. Nothing else notices when a
 // load balancer leads only the port of the API on: nodes are Ready, and logs, exec and webhooks do not work.
@@ -48,11 +50,11 @@ func (r *Reconciler) konnectivityReached(ctx context.Context, s *scope) (phase.O
 
 func (s *scope) reportAgents(ctx context.Context) error {
 	const condition = controlplanev1.KonnectivityReachableCondition
-	node, err := s.someNode(ctx)
+	since, err := s.nodeSince(ctx)
 	if err != nil {
 		return err
 	}
-	if node == nil {
+	if since.IsZero() {
 		conditions.Unknown(s.controlPlane, condition, controlplanev1.WaitingReason, "there is no Node yet")
 		return nil
 	}
@@ -62,7 +64,7 @@ func (s *scope) reportAgents(ctx context.Context) error {
 		return err
 	case connected:
 		conditions.True(s.controlPlane, condition, controlplanev1.ConnectedReason, "")
-	case s.now.Sub(node.CreationTimestamp.Time) > agentsPatience:
+	case s.now.Sub(since) > agentsPatience:
 		conditions.False(s.controlPlane, condition, controlplanev1.NotConnectedReason, fmt.Sprintf(
 			"no konnectivity agent of a Node works 10 minutes after the first Node: workers must reach %s, so the load "+
 				"balancer of the endpoint must lead that port on to the controllers, beside the port of the API",
@@ -73,17 +75,17 @@ func (s *scope) reportAgents(ctx context.Context) error {
 	return nil
 }
 
-// someNode is a Node; nil when there is none.
-func (s *scope) someNode(ctx context.Context) (*metav1.PartialObjectMetadata, error) {
+// nodeSince is when a Node was created, one of them; zero when there is none.
+func (s *scope) nodeSince(ctx context.Context) (time.Time, error) {
 	nodes := &metav1.PartialObjectMetadataList{}
 	nodes.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NodeList"))
 	if err := s.connection.Live.List(ctx, nodes, client.Limit(1)); err != nil {
-		return nil, fmt.Errorf("listing Nodes: %w", err)
+		return time.Time{}, fmt.Errorf("listing Nodes: %w", err)
 	}
 	if len(nodes.Items) == 0 {
-		return nil, nil //nolint:nilnil // No Node is an answer.
+		return time.Time{}, nil
 	}
-	return &nodes.Items[0], nil
+	return nodes.Items[0].CreationTimestamp.Time, nil
 }
 
 // hasAgent tells whether an agent is ready, which it is only while it is connected.

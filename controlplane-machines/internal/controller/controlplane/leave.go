@@ -111,7 +111,7 @@ func (r *Reconciler) tokenRevoked(ctx context.Context, s *scope, machine *cluste
 			}
 		}
 	}
-	return r.Applier.Annotate(ctx, machine, contract.TokenRevokedAnnotation, s.now.UTC().Format(time.RFC3339))
+	return r.Applier.Annotate(ctx, machine, contract.JoinRevokedAnnotation, s.now.UTC().Format(time.RFC3339))
 }
 
 // leftOverRecorded writes down where a machine may have left a member in etcd.

@@ -10,6 +10,7 @@ import (
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/controlplane"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/desired"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/observation"
 	"github.com/k0smotron/k0smotron/shared/contract"
@@ -86,23 +87,31 @@ func (s *scope) infrastructureOf(name string) *unstructured.Unstructured {
 // leftOverKept drops from the record of members that may be left over in etcd those that are seen to work. A record that
 // cannot be read is its writer's to mend.
 func (r *Reconciler) leftOverKept(ctx context.Context, s *scope) error {
+	left, changed := s.leftOver()
+	switch {
+	case !changed:
+		return nil
+	case len(left) == 0:
+		return r.Applier.RemoveAnnotation(ctx, s.controlPlane, contract.LeftOverMembersAnnotation)
+	default:
+		return r.Applier.Annotate(
+			ctx, s.controlPlane, contract.LeftOverMembersAnnotation, observation.FormatLeftOver(left))
+	}
+}
+
+// leftOver are the recorded members that are still suspected, and whether the record says otherwise. What is wrong with a
+// record, a condition tells.
+func (s *scope) leftOver() ([]controlplane.LeftOver, bool) {
 	recorded, exists := s.controlPlane.Annotations[contract.LeftOverMembersAnnotation]
 	if !exists {
-		return nil
+		return nil, false
 	}
 	left, err := observation.LeftOver(s.observed())
 	if err != nil {
-		return nil //nolint:nilerr // A condition tells.
+		return nil, false
 	}
 	known, err := observation.ParseLeftOver(recorded)
-	if err != nil || len(known) == len(left) {
-		return nil //nolint:nilerr // As above.
-	}
-	if len(left) == 0 {
-		return r.Applier.RemoveAnnotation(ctx, s.controlPlane, contract.LeftOverMembersAnnotation)
-	}
-	return r.Applier.Annotate(
-		ctx, s.controlPlane, contract.LeftOverMembersAnnotation, observation.FormatLeftOver(left))
+	return left, err == nil && len(known) != len(left)
 }
 
 // nameCleared forgets the recorded name once its Machine exists, and ends the pass: nothing is removed or let go while a
