@@ -15,6 +15,7 @@ import (
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-machines/api/v1beta2"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/contact"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/desired"
+	"github.com/k0smotron/k0smotron/shared/conditions"
 	"github.com/k0smotron/k0smotron/shared/contract"
 	"github.com/k0smotron/k0smotron/shared/k0sconfig"
 	"github.com/k0smotron/k0smotron/shared/kubeconfig"
@@ -36,6 +37,10 @@ func configurationKnown(_ context.Context, s *scope) (phase.Outcome, error) {
 		return phase.Outcome{}, phase.Failure(controlplanev1.InvalidConfigurationReason, err)
 	}
 	s.learners, s.configuration = learners, configuration
+	if !s.controlPlane.Initialized() {
+		conditions.Unknown(s.controlPlane, controlplanev1.ConfigurationAppliedCondition, controlplanev1.WaitingReason,
+			"waiting for the cluster to be initialized")
+	}
 	return phase.Continue(), nil
 }
 

@@ -76,7 +76,7 @@ func (r *Reconciler) infrastructureMade(ctx context.Context, s *scope) error {
 	if existing := s.infrastructureOf(name); existing != nil {
 		return r.metadataApplied(ctx, s, desired.Child{Kind: existing.GroupVersionKind(), Name: name})
 	}
-	template, err := r.template(ctx, r.Live, s)
+	template, err := s.template(ctx, r.Live)
 	if err != nil {
 		return err
 	}

@@ -131,7 +131,7 @@ func (r *Reconciler) templateOwned(ctx context.Context, s *scope) (phase.Outcome
 	if s.deleting() {
 		return phase.Continue(), nil
 	}
-	template, err := r.template(ctx, r.Client, s)
+	template, err := s.template(ctx, r.Client)
 	if err != nil {
 		return phase.Outcome{}, err
 	}
@@ -139,8 +139,8 @@ func (r *Reconciler) templateOwned(ctx context.Context, s *scope) (phase.Outcome
 }
 
 // template reads the template of the machines.
-func (r *Reconciler) template(
-	ctx context.Context, reader client.Reader, s *scope,
+func (s *scope) template(
+	ctx context.Context, reader client.Reader,
 ) (*unstructured.Unstructured, error) {
 	ref := s.controlPlane.Spec.MachineTemplate.Spec.InfrastructureRef
 	template, err := external.GetObjectFromContractVersionedRef(ctx, reader, ref, s.controlPlane.Namespace)

@@ -13,6 +13,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/contact"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/k0snode"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/observation"
@@ -99,19 +100,21 @@ func (r *Reconciler) leaveRequested(ctx context.Context, s *scope, name string) 
 // when that was. A machine without a token has none to be taken.
 func (r *Reconciler) tokenRevoked(ctx context.Context, s *scope, machine *clusterv1.Machine) error {
 	if config := s.config(machine.Name); config != nil {
-		record, found, err := r.Tokens.Find(ctx, config)
-		if err != nil {
+		if err := r.tokenTaken(ctx, s, config); err != nil {
 			return err
-		}
-		if found {
-			ctx, cancel := context.WithTimeout(ctx, contact.Timeout)
-			defer cancel()
-			if err := r.Tokens.Revoke(ctx, s.connection.Live, config, record); err != nil {
-				return err
-			}
 		}
 	}
 	return r.Applier.Annotate(ctx, machine, contract.JoinRevokedAnnotation, s.now.UTC().Format(time.RFC3339))
+}
+
+func (r *Reconciler) tokenTaken(ctx context.Context, s *scope, config *bootstrapv1.K0sControllerConfig) error {
+	record, found, err := r.Tokens.Find(ctx, config)
+	if err != nil || !found {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, contact.Timeout)
+	defer cancel()
+	return r.Tokens.Revoke(ctx, s.connection.Live, config, record)
 }
 
 // leftOverRecorded writes down where a machine may have left a member in etcd.

@@ -113,10 +113,11 @@ func TestAJoinerDies(t *testing.T) {
 		w.step()
 		w.clock.Step(time.Minute)
 	}
+	env.Get(t, w.controlPlane)
 	assert.Contains(t, w.controlPlane.Annotations[contract.LeftOverMembersAnnotation], dead)
 	w.until("three voters", func() bool { return len(w.double.Voters()) == 3 })
 	w.settled()
-	message := w.is(controlplanev1.EtcdClusterHealthyCondition, metav1.ConditionFalse).Message
+	message := w.is(controlplanev1.EtcdClusterHealthyCondition, metav1.ConditionUnknown).Message
 	assert.Contains(t, message, "k0s etcd leave --peer-address")
 
 	w.double.RemoveMember(dead)

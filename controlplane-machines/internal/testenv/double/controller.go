@@ -181,15 +181,18 @@ func (d *Double) forget(machines []*clusterv1.Machine) {
 
 // powerOff ends a machine. Its member stays in etcd unless it has left.
 func (d *Double) powerOff(name string) {
-	had := d.hasQuorum()
+	watch := d.watchQuorum()
 	delete(d.controllers, name)
-	d.watchQuorum(had, "machine "+name+" was terminated")
+	watch("machine " + name + " was terminated")
 }
 
-// watchQuorum raises the alarm when what was done took the quorum away.
-func (d *Double) watchQuorum(had bool, done string) {
-	if had && !d.ending && !d.hasQuorum() {
-		d.alarm("%s, and etcd has lost its quorum: voters are %v", done, d.etcd.voters())
+// watchQuorum is called before something is done; what it returns raises the alarm when that took the quorum away.
+func (d *Double) watchQuorum() func(done string) {
+	had := d.hasQuorum()
+	return func(done string) {
+		if had && !d.ending && !d.hasQuorum() {
+			d.alarm("%s, and etcd has lost its quorum: voters are %v", done, d.etcd.voters())
+		}
 	}
 }
 

@@ -142,12 +142,12 @@ func (d *Double) waitsForHolder(
 // removeMember takes a member out of etcd for it.
 func (d *Double) removeMember(ctx context.Context, object *unstructured.Unstructured) error {
 	name := object.GetName()
-	had := d.hasQuorum()
+	watch := d.watchQuorum()
 	delete(d.etcd.members, name)
 	if c := d.controllers[name]; c != nil {
 		c.state = left
 	}
-	d.watchQuorum(had, "member "+name+" was removed")
+	watch("member " + name + " was removed")
 	return d.says(ctx, object, saysRemoved)
 }
 
@@ -179,12 +179,12 @@ func (d *Double) toldToLeave(ctx context.Context, c *controller) (bool, error) {
 
 // leave stops a controller and takes it out of etcd: its lease is released, and the leader tells that it has left.
 func (d *Double) leave(ctx context.Context, c *controller) error {
-	had := d.hasQuorum()
+	watch := d.watchQuorum()
 	if err := d.renew(ctx, c.lease(), ""); err != nil {
 		return err
 	}
 	c.state = left
 	delete(d.etcd.members, c.name)
-	d.watchQuorum(had, "member "+c.name+" has left")
+	watch("member " + c.name + " has left")
 	return nil
 }

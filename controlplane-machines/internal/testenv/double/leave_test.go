@@ -98,7 +98,8 @@ func TestDeadMemberLeaves(t *testing.T) {
 	w.Kill("m3")
 	w.askToLeave("m3")
 	w.turns(2)
-	assert.Equal(t, "Member is still active; waiting for it to shutdown", w.etcdMember("m3").Message, "its lease is good yet")
+	assert.Equal(t, "Member is still active; waiting for it to shutdown", w.etcdMember("m3").Message,
+		"its lease is good yet")
 	w.clock.Step(2 * time.Minute)
 	w.turns(2)
 	assert.Equal(t, "Member is offline; waiting for it to leave", w.etcdMember("m3").Message)

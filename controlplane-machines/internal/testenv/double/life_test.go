@@ -210,9 +210,11 @@ func TestDeletion(t *testing.T) {
 
 	w.unhook("m3", contract.LeaveHookAnnotation)
 	w.turns(2)
-	for _, gone := range []client.Object{machine, testenv.InfraMachine(w.namespace, "m3", ""),
+	for _, gone := range []client.Object{
+		machine, testenv.InfraMachine(w.namespace, "m3", ""),
 		&bootstrapv1.K0sControllerConfig{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "m3"}},
-		testenv.Secret(w.namespace, "m3", nil)} {
+		testenv.Secret(w.namespace, "m3", nil),
+	} {
 		err := env.Client.Get(t.Context(), client.ObjectKeyFromObject(gone), gone)
 		assert.True(t, apierrors.IsNotFound(err), "%T: %v", gone, err)
 	}
