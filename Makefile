@@ -12,7 +12,7 @@ MODULES   := shared bootstrap controlplane-incluster controlplane-machines e2e
 PROVIDERS := bootstrap controlplane-incluster controlplane-machines
 OUT       ?= $(CURDIR)/dist
 STEP      := .github/tools/step
-# Not among them: machines, until controlplane-machines has a manager.
+# Not among them: machines, until controlplane-machines is packaged and can be installed.
 SCENARIOS ?= install outages seen steady
 
 # Tests, linters, programs and releases are compiled in one way, so every package is compiled once. The race detector
