@@ -99,16 +99,17 @@ func TestNodePort(t *testing.T) { // Nodes belong to no namespace.
 	w.is(controlplanev1.AvailableCondition, metav1.ConditionTrue)
 }
 
-// TestWishedNodePorts: what the user asks for is asked of the management cluster.
+// TestWishedNodePorts: what the user asks for is asked of the management cluster. The ports are of the range's lower
+// band, from which Kubernetes gives none to the Services of other tests (KEP-3668).
 func TestWishedNodePorts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *controlplanev1.K0smotronControlPlane) {
-		c.Spec.Service = controlplanev1.ServiceSpec{Type: "NodePort", APIPort: 30443, KonnectivityPort: 30132}
+		c.Spec.Service = controlplanev1.ServiceSpec{Type: "NodePort", APIPort: 30043, KonnectivityPort: 30032}
 		c.Spec.ExternalAddress = "api.example.org"
 	})
 	w.reconcile()
 	ports := get(w, w.serviceName(), &corev1.Service{}).Spec.Ports
-	assert.Equal(t, int32(30443), ports[0].NodePort)
-	assert.Equal(t, int32(30132), ports[1].NodePort)
-	assert.Contains(t, string(w.secret("kubeconfig").Data["value"]), "https://api.example.org:30443")
+	assert.Equal(t, int32(30043), ports[0].NodePort)
+	assert.Equal(t, int32(30032), ports[1].NodePort)
+	assert.Contains(t, string(w.secret("kubeconfig").Data["value"]), "https://api.example.org:30043")
 }
