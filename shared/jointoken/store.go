@@ -128,13 +128,38 @@ func (s Store) ExtendAfter(record Record) time.Duration {
 func (s Store) Revoke(
 	ctx context.Context, workload client.Client, config client.Object, record Record,
 ) error {
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: record.Token.SecretName()}}
-	if err := apply.New(workload, s.FieldOwner).Delete(ctx, secret); err != nil {
-		return fmt.Errorf("revoking join token %s: %w", record.Token.ID, err)
+	if err := s.Invalidate(ctx, workload, record); err != nil {
+		return err
 	}
 	return s.Management.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
 		Namespace: config.GetNamespace(), Name: RecordName(config.GetName()),
 	}})
+}
+
+// Invalidate makes the workload cluster forget the token and keeps the record, for whoever is not the config's own
+// controller: that one goes on finding what it has to revoke.
+func (s Store) Invalidate(ctx context.Context, workload client.Client, record Record) error {
+	if err := apply.New(workload, s.FieldOwner).Delete(ctx, tokenSecret(record)); err != nil {
+		return fmt.Errorf("revoking join token %s: %w", record.Token.ID, err)
+	}
+	return nil
+}
+
+// IsValid asks the workload cluster whether it knows the token.
+func (Store) IsValid(ctx context.Context, workload client.Reader, record Record) (bool, error) {
+	secret := tokenSecret(record)
+	err := workload.Get(ctx, client.ObjectKeyFromObject(secret), secret)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking up join token %s: %w", record.Token.ID, err)
+	}
+	return true, nil
+}
+
+func tokenSecret(record Record) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: record.Token.SecretName()}}
 }
 
 func (s Store) ttl() time.Duration {

@@ -201,6 +201,26 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
+// TestInvalidate: the record is the config's, and whoever makes the token valid again is found out.
+func TestInvalidate(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	record := w.record(t)
+	for range 2 {
+		require.NoError(t, w.store.Ensure(t.Context(), w.workload, record))
+		valid, err := w.store.IsValid(t.Context(), w.workload, record)
+		require.NoError(t, err)
+		assert.True(t, valid)
+		require.NoError(t, w.store.Invalidate(t.Context(), w.workload, record))
+		valid, err = w.store.IsValid(t.Context(), w.workload, record)
+		require.NoError(t, err)
+		assert.False(t, valid)
+		_, found, err := w.store.Find(t.Context(), w.config)
+		require.NoError(t, err)
+		assert.True(t, found)
+	}
+}
+
 func TestRevokeKeepsTheRecordWhileTheWorkloadClusterIsAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

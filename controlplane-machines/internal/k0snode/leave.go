@@ -177,34 +177,50 @@ func (f LeaveFacts) member() *EtcdMember {
 	if f.Objects == nil {
 		return nil
 	}
-	index := slices.IndexFunc(f.Objects.Members, func(m EtcdMember) bool { return m.Name == f.Leaving.Name })
-	if index < 0 {
-		return nil
-	}
-	return &f.Objects.Members[index]
+	return f.Objects.member(f.Leaving.Name)
 }
 
 // objects are those of the Machine that are still there.
-func (f LeaveFacts) objects() LeftObjects {
-	var objects LeftObjects
-	if f.Objects == nil {
-		return objects
+func (f LeaveFacts) objects() LeftObjects { return f.Objects.of(f.Leaving.Name) }
+
+// Remains are the objects of members that have left and have no Machine any more: it was terminated while the workload
+// cluster was silent, or the member was no Machine's. Nobody else removes them.
+func Remains(objects *Objects, strays []controlplane.Member) []LeftObjects {
+	var remains []LeftObjects
+	for _, stray := range strays {
+		if stray.Membership == controlplane.Left {
+			remains = append(remains, objects.of(stray.Name))
+		}
 	}
-	name := f.Leaving.Name
-	member := f.member()
-	if member != nil {
-		objects.EtcdMember = name
+	return remains
+}
+
+// of are the objects that k0s wrote about one controller.
+func (o *Objects) of(name string) LeftObjects {
+	var left LeftObjects
+	if o == nil {
+		return left
 	}
-	if slices.ContainsFunc(f.Objects.ControlNodes, func(n ControlNode) bool { return n.Name == name }) {
-		objects.ControlNode = name
+	if slices.ContainsFunc(o.ControlNodes, func(n ControlNode) bool { return n.Name == name }) {
+		left.ControlNode = name
 	}
-	if member == nil || member.Lease == "" {
-		return objects
+	member := o.member(name)
+	if member == nil {
+		return left
 	}
-	if slices.ContainsFunc(f.Objects.Leases, func(l Lease) bool { return l.Name == member.Lease }) {
-		objects.Lease = member.Lease
+	left.EtcdMember = name
+	if slices.ContainsFunc(o.Leases, func(l Lease) bool { return l.Name == member.Lease }) {
+		left.Lease = member.Lease
 	}
-	return objects
+	return left
+}
+
+func (o *Objects) member(name string) *EtcdMember {
+	index := slices.IndexFunc(o.Members, func(m EtcdMember) bool { return m.Name == name })
+	if index < 0 {
+		return nil
+	}
+	return &o.Members[index]
 }
 
 func wait(reason, message string) *LeaveStep {

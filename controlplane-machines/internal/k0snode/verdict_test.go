@@ -261,6 +261,27 @@ func TestStrays(t *testing.T) {
 	assert.Equal(t, controlplane.HealthUnknown, report.Strays[2].Health, "a verdict that is kept is none")
 }
 
+// TestRemains: only what has left and has no Machine is removed, with all that was written about it.
+func TestRemains(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	for _, name := range []string{"m1", "m6", "m7", "m8", "m9"} {
+		w.controller(name, newK0s)
+	}
+	w.member("m1").Joined = k0snode.JoinedFalse
+	w.member("m6").Joined = k0snode.JoinedUnknown
+	w.member("m8").Joined, w.member("m8").Lease = k0snode.JoinedFalse, ""
+	w.member("m9").Joined = k0snode.JoinedFalse
+	report, _ := w.watch(k0snode.Memory{}, 0, "m1")
+	assert.Equal(t, []k0snode.LeftObjects{
+		{EtcdMember: "m8", ControlNode: "m8"}, {EtcdMember: "m9", ControlNode: "m9", Lease: lease("m9")},
+	}, k0snode.Remains(&w.objects, report.Strays))
+	silent := w.facts("m1")
+	silent.Objects = nil
+	report, _ = k0snode.Judge(k0snode.Memory{}, silent)
+	assert.Empty(t, k0snode.Remains(nil, report.Strays))
+}
+
 // TestStrayBecomesAMachines: the verdict goes with the name, whoever it belongs to.
 func TestStrayBecomesAMachines(t *testing.T) {
 	t.Parallel()

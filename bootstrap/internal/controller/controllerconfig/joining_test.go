@@ -275,6 +275,47 @@ func TestTheTokenIsRevokedWhenTheMachineIsDeletedBeforeItJoins(t *testing.T) {
 	assert.Nil(t, w.secret(jointoken.RecordName(name)), "no new token is made either")
 }
 
+// TestARevokedTokenStaysRevoked though the cache does not know yet that the Machine is being deleted, or replaced.
+func TestARevokedTokenStaysRevoked(t *testing.T) {
+	t.Parallel()
+	for testName, end := range map[string]func(w *world, machine *clusterv1.Machine){
+		"BeingDeleted": func(w *world, machine *clusterv1.Machine) {
+			machine.Finalizers = []string{"test.example.com/hold"}
+			require.NoError(w.t, env.Client.Update(w.t.Context(), machine))
+			require.NoError(w.t, env.Client.Delete(w.t.Context(), machine))
+		},
+		"Gone": func(w *world, machine *clusterv1.Machine) {
+			require.NoError(w.t, env.Client.Delete(w.t.Context(), machine))
+		},
+	} {
+		t.Run(testName, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.joining()
+			w.settle()
+			known := w.machine(name)
+			end(w, w.machine(name))
+			token := w.tokens()[0]
+			require.NoError(t, w.clusters.Connected.Delete(t.Context(), &token))
+			behind := interceptor.NewClient(env.Client, interceptor.Funcs{
+				Get: func(
+					ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, o ...client.GetOption,
+				) error {
+					if machine, is := object.(*clusterv1.Machine); is && key.Name == name {
+						known.DeepCopyInto(machine)
+						return nil
+					}
+					return c.Get(ctx, key, object, o...)
+				},
+			})
+			w.reconciler = newReconciler(behind, env.Client, w.clusters, w.clock)
+			w.settle()
+			assert.Empty(t, w.tokens())
+			assert.NotNil(t, w.secret(jointoken.RecordName(name)), "what is to be revoked must still be found")
+		})
+	}
+}
+
 // TestDataOnceMadeNeedsNoMember holds because the machine has what it needs, whether or not others are healthy now.
 func TestDataOnceMadeNeedsNoMember(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/bootstrap/internal/bootstrapdata"
@@ -128,6 +130,25 @@ func (r *Reconciler) dataSecretExists(ctx context.Context, s *scope) (phase.Outc
 		}
 		return buildUserData(s, joinToken)
 	})
+}
+
+// tokenValid makes the token valid while the machine may join. The control-plane provider revokes the token of a machine
+// that is deleted before it has joined, and counts on that: so the Machine is read live, because the cache may not know
+// yet. Of the deletion itself an event tells.
+func (r *Reconciler) tokenValid(ctx context.Context, s *scope) (phase.Outcome, error) {
+	if !s.needsToken() {
+		return phase.Continue(), nil
+	}
+	machine := &clusterv1.Machine{}
+	err := r.Live.Get(ctx, client.ObjectKeyFromObject(s.Machine), machine)
+	if client.IgnoreNotFound(err) != nil {
+		return phase.Continue(), fmt.Errorf("getting Machine %s: %w", s.Machine.Name, err)
+	}
+	// What was not found has no UID.
+	if machine.UID != s.Machine.UID || !machine.DeletionTimestamp.IsZero() {
+		return phase.Done(), nil
+	}
+	return r.TokenValid(ctx, &s.Scope)
 }
 
 // buildUserData renders the bootstrap data of the machine.

@@ -131,7 +131,7 @@ func (r *Reconciler) joiningPhases() []phase.Phase[scope] {
 		{Name: "tokenRecorded", Condition: joinable, Run: withToken(r.TokenRecorded)},
 		{
 			Name: "tokenValid", Condition: joinable, TrueReason: bootstrapv1.JoinableReason,
-			Run: withToken(r.TokenValid),
+			Run: r.tokenValid,
 		},
 	}
 }

@@ -28,8 +28,11 @@ const (
 // clusterConfigured applies the cluster-wide configuration in the running cluster, and tells what k0s says about it. It
 // asks nothing while both are settled. Without an answer nothing is known: the condition is Unknown, not False.
 func (r *Reconciler) clusterConfigured(ctx context.Context, s *scope) (phase.Outcome, error) {
-	if s.k0s == nil || s.configuration.ClusterWide == nil || s.deleting() {
+	if s.configuration.ClusterWide == nil || s.deleting() {
 		return phase.Continue(), nil
+	}
+	if s.k0s == nil {
+		return phase.Continue(), s.unanswered()
 	}
 	ctx, cancel := context.WithTimeout(ctx, contact.Timeout)
 	defer cancel()
@@ -37,6 +40,23 @@ func (r *Reconciler) clusterConfigured(ctx context.Context, s *scope) (phase.Out
 		s.unknown("asking the cluster about its configuration: " + phase.StableMessage(err))
 	}
 	return phase.Continue(), nil
+}
+
+// unanswered tells that what is wished waits for the workload cluster. A verdict on just that still holds.
+func (s *scope) unanswered() error {
+	fingerprint, err := s.clusterWideHash()
+	if err != nil || !s.controlPlane.Initialized() {
+		return err
+	}
+	const condition = controlplanev1.ConfigurationAppliedCondition
+	told := conditions.Get(s.controlPlane, condition)
+	applied := s.controlPlane.Annotations[contract.AppliedConfigAnnotation] == fingerprint
+	if applied && told != nil && told.Reason != controlplanev1.WaitingReason {
+		return nil
+	}
+	conditions.Unknown(s.controlPlane, condition, controlplanev1.ReconciliationUnknownReason,
+		"waiting for the workload cluster to answer")
+	return nil
 }
 
 func (r *Reconciler) configured(ctx context.Context, s *scope) error {

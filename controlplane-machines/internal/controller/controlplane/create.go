@@ -102,10 +102,14 @@ func (r *Reconciler) isOursLive(ctx context.Context, s *scope, object *unstructu
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(object), live); err != nil {
 		return fmt.Errorf("getting %s %s: %w", object.GetKind(), object.GetName(), err)
 	}
+	return s.checkOurs(object.GetKind(), live)
+}
+
+// checkOurs refuses to use an object that bears the recorded name by chance.
+func (s *scope) checkOurs(kind string, object client.Object) error {
 	for key, value := range s.ownLabels() {
-		if live.GetLabels()[key] != value {
-			return fmt.Errorf("%s %s exists and does not belong to this control plane: remove it", object.GetKind(),
-				object.GetName())
+		if object.GetLabels()[key] != value {
+			return fmt.Errorf("%s %s exists and does not belong to this control plane: remove it", kind, object.GetName())
 		}
 	}
 	return nil
@@ -115,21 +119,31 @@ func (r *Reconciler) isOursLive(ctx context.Context, s *scope, object *unstructu
 // it would drop them silently otherwise.
 func (r *Reconciler) configMade(ctx context.Context, s *scope) error {
 	name := s.action.Machine
-	exists, err := lookup(ctx, r.Live, s.object(name), &bootstrapv1.K0sControllerConfig{})
+	existing := &bootstrapv1.K0sControllerConfig{}
+	exists, err := lookup(ctx, r.Live, s.object(name), existing)
+	switch {
+	case err != nil:
+	case exists:
+		err = s.checkOurs("K0sControllerConfig", existing)
+	default:
+		err = r.configApplied(ctx, s, name)
+	}
 	if err != nil {
 		return err
 	}
-	if !exists {
-		config, err := desired.ControllerConfig(s.facts(), name, bootstrapv1.ControllerRole(s.action.Role), s.configuration)
-		if err != nil {
-			return err
-		}
-		if err := r.Applier.Apply(ctx, nil, config); err != nil {
-			return s.refused(err)
-		}
-	}
 	s.bootstrapTakes()
 	return r.metadataApplied(ctx, s, configChild(name))
+}
+
+func (r *Reconciler) configApplied(ctx context.Context, s *scope, name string) error {
+	config, err := desired.ControllerConfig(s.facts(), name, bootstrapv1.ControllerRole(s.action.Role), s.configuration)
+	if err != nil {
+		return err
+	}
+	if err := r.Applier.Apply(ctx, nil, config); err != nil {
+		return s.refused(err)
+	}
+	return nil
 }
 
 // refused tells in a condition what the installed bootstrap provider does not take.

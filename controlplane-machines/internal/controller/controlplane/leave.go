@@ -13,12 +13,12 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/contact"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/k0snode"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/observation"
 	"github.com/k0smotron/k0smotron/shared/apply"
 	"github.com/k0smotron/k0smotron/shared/contract"
+	"github.com/k0smotron/k0smotron/shared/jointoken"
 	"github.com/k0smotron/k0smotron/shared/phase"
 )
 
@@ -40,6 +40,16 @@ func (r *Reconciler) membersLeave(ctx context.Context, s *scope) (phase.Outcome,
 		if changed {
 			s.lookAfter(leaveDelay)
 			return phase.Done(), nil
+		}
+	}
+	return r.remainsRemoved(ctx, s)
+}
+
+// remainsRemoved removes what k0s wrote about controllers that have left and have no Machine any more.
+func (r *Reconciler) remainsRemoved(ctx context.Context, s *scope) (phase.Outcome, error) {
+	for _, left := range k0snode.Remains(s.k0s, s.report.Strays) {
+		if err := r.objectsRemoved(ctx, s, left); err != nil {
+			return phase.Outcome{}, fmt.Errorf("removing what is left of etcd member %s: %w", left.EtcdMember, err)
 		}
 	}
 	return phase.Continue(), nil
@@ -73,7 +83,7 @@ func (r *Reconciler) leave(
 	case k0snode.StepRemoveObjects:
 		return true, r.objectsRemoved(ctx, s, step.Objects)
 	case k0snode.StepRelease:
-		return true, r.Applier.RemoveAnnotation(ctx, machine, contract.LeaveHookAnnotation)
+		return true, r.released(ctx, s, machine, step)
 	case k0snode.StepNone, k0snode.StepWait:
 	}
 	return false, nil
@@ -97,24 +107,60 @@ func (r *Reconciler) leaveRequested(ctx context.Context, s *scope, name string) 
 }
 
 // tokenRevoked takes the join token of a machine that never joined, so that it cannot join any more, and then writes down
-// when that was. A machine without a token has none to be taken.
+// when that was. A machine without a token has none to be taken. The record of the token stays: it is bootstrap's.
 func (r *Reconciler) tokenRevoked(ctx context.Context, s *scope, machine *clusterv1.Machine) error {
-	if config := s.config(machine.Name); config != nil {
-		if err := r.tokenTaken(ctx, s, config); err != nil {
-			return err
-		}
+	if err := r.tokenTaken(ctx, s, machine); err != nil {
+		return err
 	}
 	return r.Applier.Annotate(ctx, machine, contract.JoinRevokedAnnotation, s.now.UTC().Format(time.RFC3339))
 }
 
-func (r *Reconciler) tokenTaken(ctx context.Context, s *scope, config *bootstrapv1.K0sControllerConfig) error {
-	record, found, err := r.Tokens.Find(ctx, config)
+func (r *Reconciler) tokenTaken(ctx context.Context, s *scope, machine *clusterv1.Machine) error {
+	record, found, err := r.tokenOf(ctx, s, machine)
 	if err != nil || !found {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, contact.Timeout)
 	defer cancel()
-	return r.Tokens.Revoke(ctx, s.connection.Live, config, record)
+	return r.Tokens.Invalidate(ctx, s.connection.Live, record)
+}
+
+// released lets Cluster API terminate the machine. The token of one that never joined is looked at a last time: a
+// bootstrap manager that died in the middle of a pass may have made it valid again. Then it counts as not revoked.
+func (r *Reconciler) released(
+	ctx context.Context, s *scope, machine *clusterv1.Machine, step k0snode.LeaveStep,
+) error {
+	if step.Reason == k0snode.EscapeNeverJoined && s.connection.Live != nil {
+		valid, err := r.tokenValid(ctx, s, machine)
+		if err != nil {
+			return err
+		}
+		if valid {
+			return r.Applier.RemoveAnnotation(ctx, machine, contract.JoinRevokedAnnotation)
+		}
+	}
+	return r.Applier.RemoveAnnotation(ctx, machine, contract.LeaveHookAnnotation)
+}
+
+func (r *Reconciler) tokenValid(ctx context.Context, s *scope, machine *clusterv1.Machine) (bool, error) {
+	record, found, err := r.tokenOf(ctx, s, machine)
+	if err != nil || !found {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, contact.Timeout)
+	defer cancel()
+	return r.Tokens.IsValid(ctx, s.connection.Live, record)
+}
+
+// tokenOf is the recorded join token of a machine; a machine without a config has none.
+func (r *Reconciler) tokenOf(
+	ctx context.Context, s *scope, machine *clusterv1.Machine,
+) (jointoken.Record, bool, error) {
+	config := s.config(machine.Name)
+	if config == nil {
+		return jointoken.Record{}, false, nil
+	}
+	return r.Tokens.Find(ctx, config)
 }
 
 // leftOverRecorded writes down where a machine may have left a member in etcd.

@@ -13,10 +13,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 
+	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-machines/api/v1beta2"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/testenv/double"
 	"github.com/k0smotron/k0smotron/shared/conditions"
 	"github.com/k0smotron/k0smotron/shared/contract"
+	"github.com/k0smotron/k0smotron/shared/jointoken"
 	"github.com/k0smotron/k0smotron/shared/testenv"
 )
 
@@ -36,9 +38,72 @@ func TestAMachineIsDeletedByHand(t *testing.T) {
 	w.settled()
 	assert.NotContains(t, w.double.Voters(), name)
 	assert.Len(t, w.double.Voters(), 3)
-	for _, kind := range []string{"EtcdMember", "ControlNode"} {
+	w.nothingWrittenAbout(name)
+}
+
+// TestAMachineIsDeletedInSilence: it goes at last though nobody could be asked. Its vote, and what k0s wrote about it, go
+// when the cluster answers again.
+func TestAMachineIsDeletedInSilence(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, replicas(3)).settled()
+	name := w.names()[1]
+	w.double.Disconnect()
+	w.remove(name)
+	w.until("its end", func() bool { return !slices.Contains(w.names(), name) })
+	assert.Contains(t, w.double.Voters(), name)
+	w.double.Connect()
+	w.until("three others", func() bool {
+		return len(w.double.Voters()) == 3 && !slices.Contains(w.double.Voters(), name)
+	})
+	w.settled()
+	w.nothingWrittenAbout(name)
+	w.is(controlplanev1.EtcdClusterHealthyCondition, metav1.ConditionTrue)
+}
+
+// TestATokenThatIsMadeValidAgain counts as not revoked: the machine is held until it has been worthless long enough.
+func TestATokenThatIsMadeValidAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).settled()
+	first := w.names()[0]
+	w.double.Hold(double.Joining)
+	w.change(replicas(3))
+	w.until("a second machine", func() bool { return len(w.names()) == 2 })
+	joiner := slices.DeleteFunc(w.names(), func(name string) bool { return name == first })[0]
+	w.until("its data", func() bool {
+		return get(w, joiner, &clusterv1.Machine{}).Spec.Bootstrap.DataSecretName != nil
+	})
+	tokens := w.reconciler.Tokens
+	config := get(w, joiner, &bootstrapv1.K0sControllerConfig{})
+	record, err := tokens.Record(t.Context(), config, w.cluster.Name, jointoken.Controller)
+	require.NoError(t, err)
+	invalid := func() bool {
+		valid, err := tokens.IsValid(t.Context(), w.workload, record)
+		require.NoError(t, err)
+		return !valid
+	}
+	revoked := func() string {
+		return get(w, joiner, &clusterv1.Machine{}).Annotations[contract.JoinRevokedAnnotation]
+	}
+
+	require.NoError(t, tokens.Ensure(t.Context(), w.workload, record))
+	w.remove(joiner)
+	w.until("its revocation", invalid)
+	once := revoked()
+	assert.NotEmpty(t, once)
+	require.NoError(t, tokens.Ensure(t.Context(), w.workload, record))
+	w.until("another revocation", invalid)
+	assert.Greater(t, revoked(), once)
+	_, found, err := tokens.Find(t.Context(), config)
+	require.NoError(t, err)
+	assert.True(t, found, "the record is bootstrap's")
+	w.until("its end", func() bool { return !slices.Contains(w.names(), joiner) })
+}
+
+func (w *world) nothingWrittenAbout(name string) {
+	w.t.Helper()
+	for _, kind := range []string{double.EtcdMemberKind.Kind, double.ControlNodeKind.Kind} {
 		for _, object := range w.written(kind) {
-			assert.NotEqual(t, name, object.GetName(), kind)
+			assert.NotEqual(w.t, name, object.GetName(), kind)
 		}
 	}
 }

@@ -41,8 +41,8 @@ import (
 // +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=*,verbs=get;list;watch;create;patch;delete
 // Which kinds are served, in which version, and whose they are:
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get;list;watch
-// CAs are created, the kubeconfig and how to join are applied, and a join token that may not be used any more is removed:
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete
+// CAs are created, the kubeconfig and how to join are applied, and the records of join tokens are read:
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
 // Metrics for those who may read them:
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
