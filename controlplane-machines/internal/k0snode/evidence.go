@@ -51,6 +51,12 @@ func knows(running k0sversion.Version, since []string) bool {
 	return known
 }
 
+// LeavesByHostName tells whether a release lets a controller leave etcd only where its host name is the name of its
+// member: its leader waits for the lease of that name to be given up, and leases are named after hosts.
+func LeavesByHostName(version k0sversion.Version) bool {
+	return !version.IsZero() && knows(version, namesInvocation()) && !knows(version, namesLease())
+}
+
 // AddsLearners tells whether a release adds members to etcd as learners, and gives them a voice when they have caught up.
 // Older ones give it at once: a machine that dies while it joins counts against the quorum from its first moment.
 func AddsLearners(version k0sversion.Version) bool {

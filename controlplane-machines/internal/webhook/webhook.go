@@ -127,10 +127,16 @@ func (d document) warnings() admission.Warnings {
 	if d.version.IsZero() || k0snode.AddsLearners(d.version) || !k0sconfig.ManagesEtcd(d.document) {
 		return nil
 	}
-	return admission.Warnings{fmt.Sprintf(
+	warnings := admission.Warnings{fmt.Sprintf(
 		"k0s %s gives new members of etcd a voice before they have started: while there is one member, a machine that dies "+
 			"while it joins costs the cluster its quorum, and replacing the only machine is such a moment; prefer v1.35.5, "+
 			"v1.36.1 or later", d.version)}
+	if k0snode.LeavesByHostName(d.version) {
+		warnings = append(warnings, fmt.Sprintf(
+			"k0s %s lets a controller leave etcd only where its host name is the name of its Machine: elsewhere machines that "+
+				"run it are never let go, in an upgrade neither; use v1.34.5, v1.35.2 or later", d.version))
+	}
+	return warnings
 }
 
 func invalid(controlPlane *controlplanev1.K0sControlPlane, problems field.ErrorList) error {
