@@ -12,8 +12,7 @@ MODULES   := shared bootstrap controlplane-incluster controlplane-machines e2e
 PROVIDERS := bootstrap controlplane-incluster controlplane-machines
 OUT       ?= $(CURDIR)/dist
 STEP      := .github/tools/step
-# Not among them: machines, until controlplane-machines is packaged and can be installed.
-SCENARIOS ?= install outages seen steady
+SCENARIOS ?= install outages seen steady resilience machines
 
 # Tests, linters, programs and releases are compiled in one way, so every package is compiled once. The race detector
 # needs cgo.
@@ -146,4 +145,4 @@ k0s-contract: lab-check programs ## Hold the k0s that the lab uses to what the g
 
 .PHONY: e2e
 e2e: lab-check programs dist ## Run the scenarios in the lab.
-	@$(STEP) "scenarios" sh -c 'cd e2e && go test -tags e2e -count=1 -p 1 -timeout 60m -v $(SCENARIOS:%=./scenarios/%)'
+	@$(STEP) "scenarios" sh -c 'cd e2e && go test -tags e2e -count=1 -p 1 -timeout 8h -v $(SCENARIOS:%=./scenarios/%)'

@@ -41,6 +41,15 @@ func Providers() []Provider {
 			Components: "control-plane-components.yaml",
 			Summary:    "Cluster API control plane provider that runs k0s control planes as pods in the management cluster",
 		},
+		{
+			Folder:     "controlplane-machines",
+			Product:    "k0smotron-controlplane-machines",
+			Name:       "k0smotron-machines",
+			Type:       "ControlPlaneProvider",
+			Label:      "control-plane-k0smotron-machines",
+			Components: "control-plane-components.yaml",
+			Summary:    "Cluster API control plane provider that runs k0s control planes on machines",
+		},
 	}
 }
 

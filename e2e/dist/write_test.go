@@ -53,7 +53,7 @@ func TestWriteClusterctl(t *testing.T) {
 		Providers []struct{ Name, Type, URL string }
 	}
 	require.NoError(t, yaml.UnmarshalStrict(text, &got))
-	require.Len(t, got.Providers, 2)
+	require.Len(t, got.Providers, 3)
 	assert.Equal(t, "k0smotron", got.Providers[0].Name)
 	assert.Equal(t, "BootstrapProvider", got.Providers[0].Type)
 	assert.Equal(t, "file://"+layout.Out+"/bootstrap-k0smotron/latest/bootstrap-components.yaml", got.Providers[0].URL)
@@ -62,6 +62,12 @@ func TestWriteClusterctl(t *testing.T) {
 		t,
 		"file://"+layout.Out+"/control-plane-k0smotron/latest/control-plane-components.yaml",
 		got.Providers[1].URL,
+	)
+	assert.Equal(t, "k0smotron-machines", got.Providers[2].Name)
+	assert.Equal(
+		t,
+		"file://"+layout.Out+"/control-plane-k0smotron-machines/latest/control-plane-components.yaml",
+		got.Providers[2].URL,
 	)
 }
 

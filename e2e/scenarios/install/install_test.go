@@ -26,8 +26,9 @@ const clusterWide = "crd,clusterrole,clusterrolebinding,mutatingwebhookconfigura
 
 const providerLabel = "cluster.x-k8s.io/provider="
 
-// Each provider can be installed and removed without the other, by clusterctl; and both by Helm, which gives clusters
-// that work just as well. Each time all is taken away before, Cluster API included, so that it is a first run.
+// Each provider can be installed and removed without the others, by clusterctl; and all by Helm, which gives clusters
+// that work just as well. Each time all is taken away before, Cluster API included, so that it is a first run. That all
+// are installed side by side by clusterctl is what the lab begins with, and ends with.
 func TestInstall(t *testing.T) {
 	clusters := strings.TrimSpace(lab.Kubectl(t, "get", "clusters.cluster.x-k8s.io", "--all-namespaces", "--no-headers"))
 	require.Empty(t, clusters, "providers are removed here, so delete these clusters, which no scenario made, "+
@@ -70,7 +71,7 @@ func installAlone(t *testing.T, provider dist.Provider) {
 func installByHelm(t *testing.T) {
 	removeAll(t)
 	providers := dist.Providers()
-	// One of the two finds the CRDs that clusterctl has left, and takes them over; the other has none.
+	// One of them finds the CRDs that clusterctl has left, and takes them over; the others have none.
 	moved := providers[len(providers)-1]
 	clusterctlInit(t, moved)
 	remove(t, moved.Label, flagOf(moved, moved.Name))
