@@ -21,7 +21,7 @@ import (
 
 var (
 	lab    *framework.Lab
-	update = flag.Bool("update", false, "write docs/what-you-see.md anew")
+	update = flag.Bool("update", false, "write the pages anew")
 )
 
 func TestMain(m *testing.M) { os.Exit(framework.Run(m, &lab)) }
@@ -36,15 +36,19 @@ func TestWhatYouSee(t *testing.T) {
 	describe := func(kind, name string) string {
 		return StableObject(lab.Kubectl(t, "describe", "--show-events=false", kind, name))
 	}
-	page := render(t, map[string]string{
+	compare(t, "docs", render(t, "what-you-see", map[string]string{
 		"Get": StableTables(lab.Kubectl(t, "get", "k0smotroncontrolplane,k0sworkerconfig,machine", "-o", "wide",
 			"--selector", "cluster.x-k8s.io/cluster-name="+cluster)),
 		"ControlPlane": describe("k0smotroncontrolplane", cluster),
 		"WorkerConfig": describe("k0sworkerconfig", machine),
 		"Machine":      describe("machine", machine),
-	})
+	}))
+}
 
-	path := filepath.Join(lab.Paths.Repo, "docs", "what-you-see.md")
+// compare holds the page of a folder to what was captured, or writes it anew.
+func compare(t *testing.T, folder string, page []byte) {
+	t.Helper()
+	path := filepath.Join(lab.Paths.Repo, folder, "what-you-see.md")
 	if *update {
 		require.NoError(t, os.WriteFile(path, page, 0o644))
 		return
@@ -55,9 +59,9 @@ func TestWhatYouSee(t *testing.T) {
 		"run `go test -tags e2e ./scenarios/seen -update` in e2e, and read what git says has changed")
 }
 
-func render(t *testing.T, shown map[string]string) []byte {
+func render(t *testing.T, name string, shown map[string]string) []byte {
 	t.Helper()
-	page, err := template.ParseFiles("testdata/what-you-see.md.tmpl")
+	page, err := template.ParseFiles(filepath.Join("testdata", name+".md.tmpl"))
 	require.NoError(t, err)
 	var out bytes.Buffer
 	require.NoError(t, page.Execute(&out, shown))

@@ -76,6 +76,7 @@ func (r *Reconciler) configured(ctx context.Context, s *scope) error {
 		return r.Applier.Annotate(ctx, s.controlPlane, contract.AppliedConfigAnnotation, fingerprint)
 	}
 	if conditions.IsTrue(s.controlPlane, controlplanev1.ConfigurationAppliedCondition) {
+		s.judged(clusterconfig.Opinion{Verdict: clusterconfig.VerdictReconciled}) // Of this generation, too.
 		return nil
 	}
 	opinion, err := access.Opinion(ctx, config.GroupVersionKind().GroupVersion())
