@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 )
 
 // Adopt makes owner the controller of an object that has none, or whose controller was owner under another UID: what is
@@ -38,6 +39,36 @@ func (a *Applier) Adopt(ctx context.Context, owner, object client.Object) error 
 	}
 	if err := a.client.Patch(ctx, to, lockedMerge(from), client.FieldOwner(a.fieldOwner)); err != nil {
 		return fmt.Errorf("adopting %s: %w", a.name(object), err)
+	}
+	object.SetOwnerReferences(to.GetOwnerReferences())
+	follow(object, to)
+	return nil
+}
+
+// AddOwner makes owner one of the owners of an object, beside those that it has, whoever they are: several Clusters may
+// use one template, and it ends with the last of them. A reference to owner by another version of its API, or under the
+// UID from before a restore, is replaced. It costs a request only when something changes.
+func (a *Applier) AddOwner(ctx context.Context, owner, object client.Object) error {
+	gvk, err := apiutil.GVKForObject(owner, a.client.Scheme())
+	if err != nil {
+		return fmt.Errorf("owning %s: %w", a.name(object), err)
+	}
+	if slices.ContainsFunc(object.GetOwnerReferences(), func(ref metav1.OwnerReference) bool {
+		return ref.UID == owner.GetUID() && ref.APIVersion == gvk.GroupVersion().String()
+	}) {
+		return nil
+	}
+	from, err := a.header(object, object)
+	if err != nil {
+		return err
+	}
+	from.SetOwnerReferences(object.GetOwnerReferences())
+	to := from.DeepCopy()
+	if err := controllerutil.SetOwnerReference(owner, to, a.client.Scheme()); err != nil {
+		return fmt.Errorf("owning %s: %w", a.name(object), err)
+	}
+	if err := a.client.Patch(ctx, to, lockedMerge(from), client.FieldOwner(a.fieldOwner)); err != nil {
+		return fmt.Errorf("owning %s: %w", a.name(object), err)
 	}
 	object.SetOwnerReferences(to.GetOwnerReferences())
 	follow(object, to)

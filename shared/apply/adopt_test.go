@@ -76,6 +76,42 @@ func TestAdopt(t *testing.T) {
 	}
 }
 
+// TestAddOwner: an owner comes beside the others, and once.
+func TestAddOwner(t *testing.T) {
+	cluster := newCluster(t)
+	ours := metav1.OwnerReference{
+		APIVersion: clusterv1.GroupVersion.String(), Kind: "Cluster", Name: cluster.Name, UID: cluster.UID,
+	}
+	another := metav1.OwnerReference{APIVersion: ours.APIVersion, Kind: "Cluster", Name: "another", UID: "2"}
+	old, former := ours, ours
+	old.APIVersion, former.UID = "cluster.x-k8s.io/v1alpha1", "from-a-backup"
+	for name, test := range map[string]struct {
+		before, want []metav1.OwnerReference
+		writes       int
+	}{
+		"None":       {want: []metav1.OwnerReference{ours}, writes: 1},
+		"Another":    {before: []metav1.OwnerReference{another}, want: []metav1.OwnerReference{another, ours}, writes: 1},
+		"OldVersion": {before: []metav1.OwnerReference{old, another}, want: []metav1.OwnerReference{ours, another}, writes: 1},
+		"Restored":   {before: []metav1.OwnerReference{former}, want: []metav1.OwnerReference{ours}, writes: 1},
+		"Ours":       {before: []metav1.OwnerReference{another, ours}, want: []metav1.OwnerReference{another, ours}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			applier, writes := counted()
+			secret := testenv.Secret(cluster.Namespace, "", nil)
+			secret.GenerateName, secret.OwnerReferences = "owned-", test.before
+			env.Create(t, secret)
+			for range 2 {
+				require.NoError(t, applier.AddOwner(t.Context(), cluster, secret))
+			}
+			assert.EqualValues(t, test.writes, writes.Load())
+			live := secret.DeepCopy()
+			env.Get(t, live)
+			assert.Equal(t, test.want, live.OwnerReferences)
+			assert.Equal(t, live.ResourceVersion, secret.ResourceVersion)
+		})
+	}
+}
+
 // TestAdoptIsBoundToWhatWasRead: whoever changed the object meanwhile may have adopted it.
 func TestAdoptIsBoundToWhatWasRead(t *testing.T) {
 	applier, _ := counted()

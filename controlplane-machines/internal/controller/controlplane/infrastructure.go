@@ -126,7 +126,8 @@ func infrastructureProvisioned(_ context.Context, s *scope) (phase.Outcome, erro
 }
 
 // templateOwned makes the Cluster an owner of the template of the machines, as Cluster API's own providers do, so that it
-// is moved and deleted with the Cluster. A template that is missing is told before a Machine is decided upon.
+// is moved and deleted with the Cluster; with several that share it, with the last of them. A template that is missing is
+// told before a Machine is decided upon.
 func (r *Reconciler) templateOwned(ctx context.Context, s *scope) (phase.Outcome, error) {
 	if s.deleting() {
 		return phase.Continue(), nil
@@ -135,7 +136,7 @@ func (r *Reconciler) templateOwned(ctx context.Context, s *scope) (phase.Outcome
 	if err != nil {
 		return phase.Outcome{}, err
 	}
-	return phase.Continue(), r.Metadata.Apply(ctx, nil, ownedTemplate(template, s.cluster))
+	return phase.Continue(), r.Applier.AddOwner(ctx, s.cluster, template)
 }
 
 // template reads the template of the machines.
@@ -154,16 +155,4 @@ func (s *scope) template(
 			fmt.Errorf("reading %s %s, which spec.machineTemplate.spec.infrastructureRef names: %w", ref.Kind, ref.Name, err))
 	}
 	return template, nil
-}
-
-// ownedTemplate is the intent that makes the Cluster an owner.
-func ownedTemplate(template *unstructured.Unstructured, cluster *clusterv1.Cluster) *unstructured.Unstructured {
-	owned := &unstructured.Unstructured{Object: map[string]any{}}
-	owned.SetGroupVersionKind(template.GroupVersionKind())
-	owned.SetNamespace(template.GetNamespace())
-	owned.SetName(template.GetName())
-	owned.SetOwnerReferences([]metav1.OwnerReference{{
-		APIVersion: clusterv1.GroupVersion.String(), Kind: clusterv1.ClusterKind, Name: cluster.Name, UID: cluster.UID,
-	}})
-	return owned
 }

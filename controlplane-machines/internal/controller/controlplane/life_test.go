@@ -81,6 +81,27 @@ func (w *world) ends() {
 	assert.Empty(w.t, w.names())
 }
 
+// TestASharedTemplate: whoever else owns the template of the machines stays an owner, and no two fight.
+func TestASharedTemplate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	another := testenv.Cluster(w.namespace, func(c *clusterv1.Cluster) { c.Name = "another" })
+	env.Create(t, another)
+	shared := testenv.InfraMachineTemplate(w.namespace, template, nil)
+	env.Get(t, shared)
+	shared.SetOwnerReferences([]metav1.OwnerReference{{
+		APIVersion: clusterv1.GroupVersion.String(), Kind: clusterv1.ClusterKind, Name: another.Name, UID: another.UID,
+	}})
+	require.NoError(t, env.Client.Update(t.Context(), shared))
+	w.settled()
+	env.Get(t, shared)
+	owners := make([]string, 0, 2)
+	for _, owner := range shared.GetOwnerReferences() {
+		owners = append(owners, owner.Name)
+	}
+	assert.Equal(t, []string{another.Name, w.cluster.Name}, owners)
+}
+
 // TestThreeControllers: they come one after the other, and none before the one before it works.
 func TestThreeControllers(t *testing.T) {
 	t.Parallel()
