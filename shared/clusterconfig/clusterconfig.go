@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k0smotron/k0smotron/shared/apply"
@@ -105,20 +106,27 @@ func lastWrite(object client.Object, fieldOwner string) time.Time {
 
 // latest is the newest verdict that is not older than since.
 func latest(events []corev1.Event, since time.Time) Opinion {
-	var (
-		opinion Opinion
-		newest  = since.Truncate(time.Second)
-	)
-	for i := range events {
-		verdict := verdictOf(events[i].Reason)
-		at := happened(&events[i])
-		if verdict == VerdictUnknown || at.Before(newest) {
-			continue
-		}
-		newest = at
-		opinion = Opinion{Verdict: verdict, Message: strings.TrimSpace(events[i].Message)}
+	verdicts := slices.DeleteFunc(slices.Clone(events), func(event corev1.Event) bool {
+		return verdictOf(event.Reason) == VerdictUnknown || happened(&event).Before(since.Truncate(time.Second))
+	})
+	if len(verdicts) == 0 {
+		return Opinion{}
 	}
-	return opinion
+	last := slices.MaxFunc(verdicts, inOrder)
+	return Opinion{Verdict: verdictOf(last.Reason), Message: strings.TrimSpace(last.Message)}
+}
+
+// inOrder compares when events happened. Their times are full seconds, in which k0s can change its mind: then the one
+// written last has the word.
+func inOrder(a, b corev1.Event) int {
+	if order := happened(&a).Truncate(time.Second).Compare(happened(&b).Truncate(time.Second)); order != 0 {
+		return order
+	}
+	order, err := resourceversion.CompareResourceVersion(a.ResourceVersion, b.ResourceVersion)
+	if err != nil {
+		return 0 // Not of an API server.
+	}
+	return order
 }
 
 func verdictOf(reason string) Verdict {

@@ -21,6 +21,11 @@ func told(reason, message string, when time.Time) corev1.Event {
 	return corev1.Event{Reason: reason, Message: message, LastTimestamp: metav1.NewTime(when)}
 }
 
+func written(version string, event corev1.Event) corev1.Event {
+	event.ResourceVersion = version
+	return event
+}
+
 func TestLatest(t *testing.T) {
 	t.Parallel()
 	good, bad := told(reasonReconciled, "fine", at(2)), told(reasonNotReconciled, " broken\n", at(3))
@@ -38,6 +43,15 @@ func TestLatest(t *testing.T) {
 			events: []corev1.Event{good},
 			since:  at(2).Add(900 * time.Millisecond),
 			want:   Opinion{VerdictReconciled, "fine"},
+		},
+		"WrittenLastInASecond": {
+			events: []corev1.Event{
+				written("99", told(reasonReconciled, "before", at(2))),
+				written("101", told(reasonNotReconciled, "last", at(2))),
+				written("100", told(reasonReconciled, "after", at(2))),
+			},
+			since: at(1),
+			want:  Opinion{VerdictRefused, "last"},
 		},
 		"OtherReasons": {
 			events: []corev1.Event{told("Scheduled", "", at(9)), good},
