@@ -30,6 +30,8 @@ func TestAdopt(t *testing.T) {
 		APIVersion: clusterv1.GroupVersion.String(), Kind: "Cluster", Name: cluster.Name, UID: cluster.UID,
 		Controller: new(true), BlockOwnerDeletion: new(true),
 	}
+	outdated := ours
+	outdated.APIVersion = "cluster.x-k8s.io/v1alpha1"
 	namesake := metav1.OwnerReference{
 		APIVersion: "example.org/v1", Kind: "Cluster", Name: cluster.Name, UID: "2", Controller: new(true),
 	}
@@ -46,6 +48,10 @@ func TestAdopt(t *testing.T) {
 		"Orphan": {
 			reason: "nobody controls it", before: []metav1.OwnerReference{other},
 			want: []metav1.OwnerReference{other, ours}, writes: 1,
+		},
+		"OldVersion": {
+			reason: "the version in use replaces the old one",
+			before: []metav1.OwnerReference{outdated, other}, want: []metav1.OwnerReference{other, ours}, writes: 1,
 		},
 		"Ours": {reason: "nothing is to be done", before: []metav1.OwnerReference{ours}, want: []metav1.OwnerReference{ours}},
 		"SomebodyElses": {
