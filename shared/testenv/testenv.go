@@ -23,6 +23,7 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/klog/v2"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -176,6 +177,30 @@ func (e *Environment) Get(t testing.TB, object client.Object) {
 	t.Helper()
 	if err := e.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
 		t.Fatalf("getting %T %s: %v", object, object.GetName(), err)
+	}
+}
+
+// Change reads an object again, changes it and writes it, anew when somebody else has written it meanwhile, as a manager
+// may.
+func (e *Environment) Change(t testing.TB, object client.Object, change func()) {
+	t.Helper()
+	e.rewrite(t, object, change, func() error { return e.Client.Update(t.Context(), object) })
+}
+
+// ChangeStatus does with a status what Change does with the rest of an object.
+func (e *Environment) ChangeStatus(t testing.TB, object client.Object, change func()) {
+	t.Helper()
+	e.rewrite(t, object, change, func() error { return e.Client.Status().Update(t.Context(), object) })
+}
+
+func (e *Environment) rewrite(t testing.TB, object client.Object, change func(), write func() error) {
+	t.Helper()
+	if err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		e.Get(t, object)
+		change()
+		return write()
+	}); err != nil {
+		t.Fatalf("changing %T %s: %v", object, object.GetName(), err)
 	}
 }
 

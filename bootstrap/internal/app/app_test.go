@@ -101,16 +101,16 @@ func followEvents(t *testing.T) {
 	w.create(cluster)
 	w.becomes(bootstrapv1.PausedCondition, clusterv1.PausedReason)
 
-	w.update(cluster, func() { cluster.Spec.Paused = new(false) })
+	env.Change(t, cluster, func() { cluster.Spec.Paused = new(false) })
 	w.becomes(bootstrapv1.DataSecretAvailableCondition, contract.WaitingForInfrastructure)
 
-	w.updateStatus(cluster, func() { cluster.Status.Initialization.InfrastructureProvisioned = new(true) })
+	env.ChangeStatus(t, cluster, func() { cluster.Status.Initialization.InfrastructureProvisioned = new(true) })
 	w.becomes(bootstrapv1.ControlPlaneJoinableCondition, contract.WaitingForControlPlane)
 
-	w.update(cluster, func() {
+	env.Change(t, cluster, func() {
 		cluster.Spec.ControlPlaneEndpoint = clusterv1.APIEndpoint{Host: "10.0.0.10", Port: 6443}
 	})
-	w.updateStatus(cluster, func() { cluster.Status.Initialization.ControlPlaneInitialized = new(true) })
+	env.ChangeStatus(t, cluster, func() { cluster.Status.Initialization.ControlPlaneInitialized = new(true) })
 	w.becomes(bootstrapv1.CertificatesAvailableCondition, contract.WaitingForControlPlane)
 
 	env.Create(t, joinInfo(t, w.namespace))
@@ -125,7 +125,7 @@ func followEvents(t *testing.T) {
 	token := w.tokenOf("worker")
 	w.exists(token)
 
-	w.update(machine, func() { machine.Spec.ProviderID = "test://worker" })
+	env.Change(t, machine, func() { machine.Spec.ProviderID = "test://worker" })
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{
 		Name: "node-" + w.namespace, Labels: map[string]string{contract.MachineNameLabel: "worker"},
 	}}
@@ -136,7 +136,7 @@ func followEvents(t *testing.T) {
 		return node.Spec.ProviderID == "test://worker"
 	}, within, 50*time.Millisecond, "the Node got no providerID")
 
-	w.updateStatus(machine, func() { machine.Status.NodeRef = clusterv1.MachineNodeReference{Name: node.Name} })
+	env.ChangeStatus(t, machine, func() { machine.Status.NodeRef = clusterv1.MachineNodeReference{Name: node.Name} })
 	w.becomes(bootstrapv1.ControlPlaneJoinableCondition, bootstrapv1.JoinedReason)
 	require.Eventually(t, func() bool {
 		return client.IgnoreNotFound(env.Client.Get(t.Context(), client.ObjectKeyFromObject(token), token)) == nil &&
@@ -206,7 +206,7 @@ func (w *world) fitsTheContract(machine *clusterv1.Machine) {
 	assert.Equal(w.T, testenv.ClusterName, secret.Labels[clusterv1.ClusterNameLabel])
 
 	// What core does with the name; the release must take it, and we must not mind.
-	w.update(machine, func() { machine.Spec.Bootstrap.DataSecretName = &name })
+	env.Change(w.T, machine, func() { machine.Spec.Bootstrap.DataSecretName = &name })
 }
 
 func (w *world) becomes(conditionType, reason string) {
@@ -229,20 +229,6 @@ func (w *world) create(object client.Object) {
 func (w *world) exists(object client.Object) {
 	w.Helper()
 	require.NoError(w.T, env.Client.Get(w.Context(), client.ObjectKeyFromObject(object), object))
-}
-
-func (w *world) update(object client.Object, change func()) {
-	w.Helper()
-	env.Get(w.T, object)
-	change()
-	require.NoError(w.T, env.Client.Update(w.Context(), object))
-}
-
-func (w *world) updateStatus(object client.Object, change func()) {
-	w.Helper()
-	env.Get(w.T, object)
-	change()
-	require.NoError(w.T, env.Client.Status().Update(w.Context(), object))
 }
 
 // labelCRDs marks the CRDs as ours, as kustomize does in a release: the manager serves no others.

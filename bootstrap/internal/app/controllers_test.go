@@ -37,9 +37,9 @@ func TestManagerFollowsEventsOfControllers(t *testing.T) {
 
 	w.controller("first", bootstrapv1.ControllerRoleFirst)
 	w.controllerBecomes("first", bootstrapv1.DataSecretAvailableCondition, contract.WaitingForInfrastructure)
-	w.updateStatus(cluster, func() { cluster.Status.Initialization.InfrastructureProvisioned = new(true) })
+	env.ChangeStatus(t, cluster, func() { cluster.Status.Initialization.InfrastructureProvisioned = new(true) })
 	w.controllerBecomes("first", bootstrapv1.ControlPlaneJoinableCondition, contract.WaitingForInfrastructure)
-	w.update(cluster, func() {
+	env.Change(t, cluster, func() {
 		cluster.Spec.ControlPlaneEndpoint = clusterv1.APIEndpoint{Host: "10.0.0.10", Port: 6443}
 	})
 	w.controllerBecomes("first", bootstrapv1.CertificatesAvailableCondition, contract.WaitingForControlPlane)
@@ -59,7 +59,7 @@ func TestManagerFollowsEventsOfControllers(t *testing.T) {
 
 	w.controller("third", bootstrapv1.ControllerRoleJoining)
 	w.controllerBecomes("third", bootstrapv1.ControlPlaneJoinableCondition, contract.WaitingForControlPlane)
-	w.updateStatus(cluster, func() { cluster.Status.Initialization.ControlPlaneInitialized = new(true) })
+	env.ChangeStatus(t, cluster, func() { cluster.Status.Initialization.ControlPlaneInitialized = new(true) })
 	w.controllerBecomes("third", bootstrapv1.ControlPlaneJoinableCondition, bootstrapv1.WaitingForMemberReason)
 	w.becomesHealthy("second")
 	w.controllerBecomes("second", bootstrapv1.ControlPlaneJoinableCondition, bootstrapv1.JoinedReason)
@@ -103,7 +103,7 @@ func (w *world) controllerMachine(name string) *clusterv1.Machine {
 func (w *world) becomesHealthy(name string) {
 	w.Helper()
 	machine := w.controllerMachine(name)
-	w.updateStatus(machine, func() {
+	env.ChangeStatus(w.T, machine, func() {
 		for _, condition := range []string{
 			contract.APIServerHealthyCondition, contract.EtcdMemberHealthyCondition, contract.K0sControllerHealthyCondition,
 		} {

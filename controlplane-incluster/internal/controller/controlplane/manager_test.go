@@ -16,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/clock"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -128,19 +127,13 @@ func (w *world) comeUp() {
 	w.t.Helper()
 	w.exists(w.etcdSetName(), &appsv1.StatefulSet{})
 	w.exists(w.serviceName(), &corev1.Service{})
-	w.retry(w.giveAddress)
+	w.giveAddress()
 	w.exists(w.podSetName(), &appsv1.StatefulSet{})
 	w.hosted.up()
-	w.retry(func() { w.runPods(w.etcdSetName(), 1) })
-	w.retry(func() { w.runPods(w.podSetName(), 1) })
+	w.runPods(w.etcdSetName(), 1)
+	w.runPods(w.podSetName(), 1)
 	w.becomes(controlplanev1.AvailableCondition, metav1.ConditionTrue, 20*time.Second)
 	w.becomes(controlplanev1.ConfigurationAppliedCondition, metav1.ConditionTrue, 20*time.Second)
-}
-
-// retry repeats what may collide with the controller.
-func (w *world) retry(f func()) {
-	w.t.Helper()
-	require.NoError(w.t, retry.RetryOnConflict(retry.DefaultRetry, func() error { f(); return nil }))
 }
 
 // TestRequests counts what the manager asks of the management cluster: at most 30 writes and 30 reads up to Available,
@@ -174,9 +167,9 @@ func TestEventsArrive(t *testing.T) {
 	w.start()
 	w.comeUp()
 
-	w.retry(func() { w.runPods(w.podSetName(), 0) })
+	w.runPods(w.podSetName(), 0)
 	w.becomes(controlplanev1.AvailableCondition, metav1.ConditionFalse, 15*time.Second)
-	w.retry(func() { w.runPods(w.podSetName(), 1) })
+	w.runPods(w.podSetName(), 1)
 	w.becomes(controlplanev1.AvailableCondition, metav1.ConditionTrue, 15*time.Second)
 
 	// A Secret that is lost is told, and heals when it is back.
@@ -189,9 +182,7 @@ func TestEventsArrive(t *testing.T) {
 
 	// Pause and its end.
 	pause := func(paused bool) {
-		env.Get(t, w.cluster)
-		w.cluster.Spec.Paused = new(paused)
-		require.NoError(t, env.Client.Update(t.Context(), w.cluster))
+		env.Change(t, w.cluster, func() { w.cluster.Spec.Paused = new(paused) })
 	}
 	pause(true)
 	w.becomes(controlplanev1.PausedCondition, metav1.ConditionTrue, 15*time.Second)

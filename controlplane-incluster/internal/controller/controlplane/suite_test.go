@@ -250,19 +250,21 @@ func (w *world) etcdSet() *appsv1.StatefulSet {
 func (w *world) giveAddress() {
 	w.t.Helper()
 	service := get(w, desired.NamesOf(w.identity()).Service(), &corev1.Service{})
-	service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: address}}
-	require.NoError(w.t, env.Client.Status().Update(w.t.Context(), service))
+	env.ChangeStatus(w.t, service, func() {
+		service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: address}}
+	})
 }
 
 // runPods is the StatefulSet controller and the kubelet: all pods of a StatefulSet run its newest template.
 func (w *world) runPods(name string, ready int32) {
 	w.t.Helper()
 	set := get(w, name, &appsv1.StatefulSet{})
-	set.Status = appsv1.StatefulSetStatus{
-		ObservedGeneration: set.Generation, Replicas: 1, ReadyReplicas: ready, AvailableReplicas: ready,
-		UpdatedReplicas: 1, CurrentReplicas: 1, CurrentRevision: "a", UpdateRevision: "a",
-	}
-	require.NoError(w.t, env.Client.Status().Update(w.t.Context(), set))
+	env.ChangeStatus(w.t, set, func() {
+		set.Status = appsv1.StatefulSetStatus{
+			ObservedGeneration: set.Generation, Replicas: 1, ReadyReplicas: ready, AvailableReplicas: ready,
+			UpdatedReplicas: 1, CurrentReplicas: 1, CurrentRevision: "a", UpdateRevision: "a",
+		}
+	})
 	if name == w.podSetName() {
 		w.runPod(set, map[int32]corev1.ConditionStatus{0: corev1.ConditionFalse, 1: corev1.ConditionTrue}[ready])
 	}
@@ -315,9 +317,7 @@ func (w *world) is(conditionType string, status metav1.ConditionStatus) metav1.C
 // change updates the spec as a user would.
 func (w *world) change(mutate func(*controlplanev1.K0smotronControlPlane)) {
 	w.t.Helper()
-	env.Get(w.t, w.controlPlane)
-	mutate(w.controlPlane)
-	require.NoError(w.t, env.Client.Update(w.t.Context(), w.controlPlane))
+	env.Change(w.t, w.controlPlane, func() { mutate(w.controlPlane) })
 }
 
 // step moves the clock.

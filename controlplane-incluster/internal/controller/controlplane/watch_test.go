@@ -35,28 +35,22 @@ func TestSecretsWakeTheRightOne(t *testing.T) {
 	w.start()
 	w.becomes(controlplanev1.CertificatesAvailableCondition, metav1.ConditionFalse, soon)
 
-	w.retry(func() {
-		env.Get(t, ca)
+	env.Change(t, ca, func() {
 		ca.Data[pki.PrivateKeyKey] = bad.Key
-		require.NoError(t, env.Client.Update(t.Context(), ca))
 	})
 	w.becomes(controlplanev1.CertificatesAvailableCondition, metav1.ConditionTrue, soon)
 	w.becomes(controlplanev1.EtcdClusterHealthyCondition, metav1.ConditionFalse, soon)
 
-	w.retry(func() {
-		env.Get(t, database)
+	env.Change(t, database, func() {
 		database.Data[controlplanev1.KineDataSourceKey] = []byte(source)
-		require.NoError(t, env.Client.Update(t.Context(), database))
 	})
 	w.exists(w.serviceName(), &corev1.Service{})
-	w.retry(w.giveAddress)
+	w.giveAddress()
 	w.exists(w.podSetName(), &appsv1.StatefulSet{})
 	before := w.podSet().Generation
 
-	w.retry(func() {
-		env.Get(t, database)
+	env.Change(t, database, func() {
 		database.Data[controlplanev1.KineDataSourceKey] = []byte(source + "?sslmode=require")
-		require.NoError(t, env.Client.Update(t.Context(), database))
 	})
 	require.Eventually(t, func() bool { return w.podSet().Generation > before }, soon, 20*time.Millisecond)
 }
@@ -93,10 +87,8 @@ func TestDriftIsRepaired(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) { // They share one control plane.
 			tc.object.SetNamespace(w.namespace)
-			w.retry(func() {
-				env.Get(t, tc.object)
+			env.Change(t, tc.object, func() {
 				tc.spoil(tc.object)
-				require.NoError(t, env.Client.Update(t.Context(), tc.object))
 			})
 			require.Eventually(t, func() bool { env.Get(t, tc.object); return tc.whole(tc.object) }, soon, 20*time.Millisecond)
 		})

@@ -113,9 +113,7 @@ func (w *world) conditions() string {
 // change updates the spec as a user would.
 func (w *world) change(mutate func(*controlplanev1.K0sControlPlane)) {
 	w.t.Helper()
-	env.Get(w.t, w.controlPlane)
-	mutate(w.controlPlane)
-	require.NoError(w.t, env.Client.Update(w.t.Context(), w.controlPlane))
+	env.Change(w.t, w.controlPlane, func() { mutate(w.controlPlane) })
 }
 
 // gone tells whether an object does not exist any more.

@@ -319,3 +319,25 @@ func TestHalfMadeIsRemoved(t *testing.T) {
 	assert.Equal(t, "large",
 		w.infrastructure(w.names()[0]).GetAnnotations()[clusterv1.TemplateClonedFromNameAnnotation])
 }
+
+// TestSomebodyElsesConfig has the name that was recorded: it is neither used nor changed.
+func TestSomebodyElsesConfig(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.reconcile()
+	name := w.controlPlane.Annotations[contract.NextMachineAnnotation]
+	require.NotEmpty(t, name)
+	foreign := &bootstrapv1.K0sControllerConfig{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name},
+		Spec:       bootstrapv1.K0sControllerConfigSpec{Role: bootstrapv1.ControllerRoleJoining},
+	}
+	env.Create(t, foreign)
+	_, err := w.tryReconcile()
+	require.ErrorContains(t, err, "K0sControllerConfig "+name+" exists and does not belong to this control plane")
+	assert.Empty(t, w.names())
+	assert.Equal(t, foreign.ResourceVersion, get(w, name, &bootstrapv1.K0sControllerConfig{}).ResourceVersion)
+
+	require.NoError(t, env.Client.Delete(t.Context(), foreign))
+	w.settled()
+	assert.Equal(t, []string{name}, w.names())
+}

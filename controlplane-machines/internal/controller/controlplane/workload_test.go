@@ -73,6 +73,22 @@ func TestClusterWideConfiguration(t *testing.T) {
 	w.step()
 	assert.Contains(t, w.is(controlplanev1.ConfigurationAppliedCondition, metav1.ConditionFalse).Message, "it cannot be")
 	assert.Equal(t, before, w.names())
+
+	// A verdict holds in silence, but not for what it was not about.
+	w.double.Disconnect()
+	w.step()
+	w.is(controlplanev1.ConfigurationAppliedCondition, metav1.ConditionFalse)
+	w.change(func(c *controlplanev1.K0sControlPlane) {
+		c.Spec.K0sConfigSpec.K0s.Raw = []byte(`{"spec":{"telemetry":{"enabled":true}}}`)
+	})
+	w.step()
+	assert.Contains(t, w.is(controlplanev1.ConfigurationAppliedCondition, metav1.ConditionUnknown).Message, "to answer")
+	w.double.Connect()
+	w.until("the configuration is applied", func() bool {
+		enabled, _, err := unstructured.NestedBool(w.clusterConfig().Object, "spec", "telemetry", "enabled")
+		require.NoError(t, err)
+		return enabled
+	})
 }
 
 func (w *world) clusterConfig() *unstructured.Unstructured {
@@ -84,10 +100,10 @@ func (w *world) clusterConfig() *unstructured.Unstructured {
 	return config
 }
 
-// says is k0s speaking about its configuration.
+// says is k0s speaking about its configuration, later than all that was done before.
 func (w *world) says(reason, message string) {
 	w.t.Helper()
-	at := metav1.NewTime(time.Now().Add(time.Minute))
+	at := metav1.NewTime(w.clock.Now().Add(time.Minute))
 	require.NoError(w.t, w.workload.Create(w.t.Context(), &corev1.Event{
 		ObjectMeta:     metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: "of-k0s-" + reason},
 		InvolvedObject: corev1.ObjectReference{Kind: "ClusterConfig", Namespace: metav1.NamespaceSystem, Name: "k0s"},
