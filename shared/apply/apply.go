@@ -43,18 +43,29 @@ func (a *Applier) Apply(ctx context.Context, owner client.Object, objects ...cli
 		if isNil(object) {
 			continue
 		}
-		if err := a.applyOne(ctx, owner, object); err != nil {
+		want, err := a.intent(owner, object)
+		if err != nil {
+			return err
+		}
+		if err := a.applyOne(ctx, want, object); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (a *Applier) applyOne(ctx context.Context, owner, object client.Object) error {
-	want, err := a.intent(owner, object)
+// ApplyTo is Apply for an object that exists, as the caller has read it: live. It never makes one: when live is gone
+// meanwhile, the API server answers with a conflict; when another object has taken its name, with an invalid metadata.uid.
+func (a *Applier) ApplyTo(ctx context.Context, live, object client.Object) error {
+	want, err := a.intent(nil, object)
 	if err != nil {
 		return err
 	}
+	want.SetUID(live.GetUID()) // After the hash, which is about wishes.
+	return a.applyOne(ctx, want, object)
+}
+
+func (a *Applier) applyOne(ctx context.Context, want *unstructured.Unstructured, object client.Object) error {
 	live, err := a.empty(object, want.GroupVersionKind())
 	if err != nil {
 		return err

@@ -74,7 +74,7 @@ func (r *Reconciler) create(ctx context.Context, s *scope) error {
 func (r *Reconciler) infrastructureMade(ctx context.Context, s *scope) error {
 	name := s.action.Machine
 	if existing := s.infrastructureOf(name); existing != nil {
-		return r.metadataApplied(ctx, s, desired.Child{Kind: existing.GroupVersionKind(), Name: name})
+		return r.infrastructureLabelled(ctx, s, existing)
 	}
 	template, err := s.template(ctx, r.Live)
 	if err != nil {
@@ -84,7 +84,6 @@ func (r *Reconciler) infrastructureMade(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	kind := machine.GroupVersionKind()
 	err = r.Applier.Create(ctx, nil, machine)
 	if errors.Is(err, apply.ErrExists) {
 		err = r.isOursLive(ctx, s, machine)
@@ -92,17 +91,16 @@ func (r *Reconciler) infrastructureMade(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	return r.metadataApplied(ctx, s, desired.Child{Kind: kind, Name: name})
+	return r.infrastructureLabelled(ctx, s, machine)
 }
 
-// isOursLive tells an object of an earlier pass, which the cache does not hold yet, from somebody else's.
+// isOursLive tells an object of an earlier pass, which the cache does not hold yet, from somebody else's, and reads it.
 func (r *Reconciler) isOursLive(ctx context.Context, s *scope, object *unstructured.Unstructured) error {
-	live := &unstructured.Unstructured{}
-	live.SetGroupVersionKind(object.GroupVersionKind())
-	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(object), live); err != nil {
-		return fmt.Errorf("getting %s %s: %w", object.GetKind(), object.GetName(), err)
+	kind, name := object.GetKind(), object.GetName()
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+		return fmt.Errorf("getting %s %s: %w", kind, name, err)
 	}
-	return s.checkOurs(object.GetKind(), live)
+	return s.checkOurs(kind, object)
 }
 
 // checkOurs refuses to use an object that bears the recorded name by chance.
@@ -119,31 +117,33 @@ func (s *scope) checkOurs(kind string, object client.Object) error {
 // it would drop them silently otherwise.
 func (r *Reconciler) configMade(ctx context.Context, s *scope) error {
 	name := s.action.Machine
-	existing := &bootstrapv1.K0sControllerConfig{}
-	exists, err := lookup(ctx, r.Live, s.object(name), existing)
+	config := &bootstrapv1.K0sControllerConfig{}
+	exists, err := lookup(ctx, r.Live, s.object(name), config)
 	switch {
 	case err != nil:
 	case exists:
-		err = s.checkOurs("K0sControllerConfig", existing)
+		err = s.checkOurs("K0sControllerConfig", config)
 	default:
-		err = r.configApplied(ctx, s, name)
+		config, err = r.configApplied(ctx, s, name)
 	}
 	if err != nil {
 		return err
 	}
 	s.bootstrapTakes()
-	return r.metadataApplied(ctx, s, configChild(name))
+	return r.configLabelled(ctx, s, config)
 }
 
-func (r *Reconciler) configApplied(ctx context.Context, s *scope, name string) error {
+func (r *Reconciler) configApplied(
+	ctx context.Context, s *scope, name string,
+) (*bootstrapv1.K0sControllerConfig, error) {
 	config, err := desired.ControllerConfig(s.facts(), name, bootstrapv1.ControllerRole(s.action.Role), s.configuration)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := r.Applier.Apply(ctx, nil, config); err != nil {
-		return s.refused(err)
+		return nil, s.refused(err)
 	}
-	return nil
+	return config, nil
 }
 
 // refused tells in a condition what the installed bootstrap provider does not take.

@@ -7,7 +7,9 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/controlplane"
@@ -49,29 +51,35 @@ func (r *Reconciler) machineTold(ctx context.Context, s *scope, machine *cluster
 
 // updatedInPlace leaves the objects behind a Machine to themselves while they go.
 func (r *Reconciler) updatedInPlace(ctx context.Context, s *scope, machine *clusterv1.Machine) error {
-	if err := r.Applier.Apply(ctx, nil, desired.MachineInPlace(s.facts(), machine)); err != nil {
+	if err := r.Applier.ApplyTo(ctx, machine, desired.MachineInPlace(s.facts(), machine)); err != nil {
 		return err
 	}
 	if config := s.config(machine.Name); config != nil && config.DeletionTimestamp.IsZero() {
-		if err := r.metadataApplied(ctx, s, configChild(machine.Name)); err != nil {
+		if err := r.configLabelled(ctx, s, config); err != nil {
 			return err
 		}
 	}
 	if infra := s.infrastructureOf(machine.Name); infra != nil && infra.GetDeletionTimestamp().IsZero() {
-		return r.metadataApplied(ctx, s, desired.Child{Kind: infra.GroupVersionKind(), Name: machine.Name})
+		return r.infrastructureLabelled(ctx, s, infra)
 	}
 	return nil
 }
 
-func (r *Reconciler) metadataApplied(ctx context.Context, s *scope, child desired.Child) error {
-	if err := r.Metadata.Apply(ctx, nil, desired.Metadata(s.facts(), child)); err != nil {
+func (r *Reconciler) configLabelled(ctx context.Context, s *scope, config *bootstrapv1.K0sControllerConfig) error {
+	return r.labelled(ctx, s, bootstrapv1.GroupVersion.WithKind("K0sControllerConfig"), config)
+}
+
+func (r *Reconciler) infrastructureLabelled(ctx context.Context, s *scope, object *unstructured.Unstructured) error {
+	return r.labelled(ctx, s, object.GroupVersionKind(), object)
+}
+
+// labelled gives an object behind a Machine the labels and annotations that the spec says today.
+func (r *Reconciler) labelled(ctx context.Context, s *scope, kind schema.GroupVersionKind, live client.Object) error {
+	child := desired.Child{Kind: kind, Name: live.GetName()}
+	if err := r.Metadata.ApplyTo(ctx, live, desired.Metadata(s.facts(), child)); err != nil {
 		return fmt.Errorf("labelling what belongs to Machine %s: %w", child.Name, err)
 	}
 	return nil
-}
-
-func configChild(name string) desired.Child {
-	return desired.Child{Kind: bootstrapv1.GroupVersion.WithKind("K0sControllerConfig"), Name: name}
 }
 
 // infrastructureOf is the infrastructure of that name; nil when there is none.
