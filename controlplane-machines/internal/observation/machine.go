@@ -109,17 +109,28 @@ func (o Objects) data(machine *clusterv1.Machine) controlplane.Data {
 	if config := o.config(machine.Name); config != nil && config.Status.DataSecretName != "" {
 		data.Written = true
 	}
-	provisioned := machine.Status.Initialization.InfrastructureProvisioned
-	if provisioned == nil || !*provisioned {
-		return data
-	}
-	data.Written = true
-	data.Consumed = o.Now // Until Cluster API has told when, it is now: a time that is too early would end a Machine.
-	if ready := conditions.Get(machine, clusterv1.MachineInfrastructureReadyCondition); ready != nil &&
-		ready.Status == metav1.ConditionTrue {
-		data.Consumed = ready.LastTransitionTime.Time
+	if provisioned := machine.Status.Initialization.InfrastructureProvisioned; provisioned != nil && *provisioned {
+		data.Written, data.Consumed = true, o.runsSince(machine)
 	}
 	return data
+}
+
+// runsSince is since when infrastructure runs with its bootstrap data: by InfrastructureReady, which starts anew when
+// infrastructure fails later, and by the phase, which does not. The earlier one counts. Until Cluster API has told either,
+// it is now: a time that is too early would end a Machine.
+func (o Objects) runsSince(machine *clusterv1.Machine) time.Time {
+	told := []time.Time{o.Now}
+	if ready := conditions.Get(machine, clusterv1.MachineInfrastructureReadyCondition); ready != nil &&
+		ready.Status == metav1.ConditionTrue {
+		told = append(told, ready.LastTransitionTime.Time)
+	}
+	switch machine.Status.GetTypedPhase() {
+	case clusterv1.MachinePhaseProvisioned, clusterv1.MachinePhaseRunning:
+		told = append(told, machine.Status.LastUpdated.Time)
+	default:
+	}
+	told = slices.DeleteFunc(told, time.Time.IsZero)
+	return slices.MinFunc(told, time.Time.Compare)
 }
 
 // halfMade is what exists of a name without its Machine. It is being deleted when all of it is.

@@ -135,6 +135,30 @@ func TestData(t *testing.T) {
 			},
 			want: controlplane.Data{Written: true, Consumed: testenv.Now},
 		},
+		"FailedSince": {
+			reason: "its time goes on while infrastructure fails",
+			change: func(o *observation.Objects) {
+				provisioned(o, metav1.ConditionFalse)
+				inPhase(o, clusterv1.MachinePhaseProvisioned)
+			},
+			want: controlplane.Data{Written: true, Consumed: testenv.Now.Add(-20 * time.Minute)},
+		},
+		"FailedOnce": {
+			reason: "it does not start anew",
+			change: func(o *observation.Objects) {
+				provisioned(o, metav1.ConditionTrue)
+				inPhase(o, clusterv1.MachinePhaseRunning)
+			},
+			want: controlplane.Data{Written: true, Consumed: testenv.Now.Add(-20 * time.Minute)},
+		},
+		"PhaseBefore": {
+			reason: "a phase of another kind tells nothing",
+			change: func(o *observation.Objects) {
+				provisioned(o, metav1.ConditionTrue)
+				inPhase(o, clusterv1.MachinePhaseProvisioning)
+			},
+			want: controlplane.Data{Written: true, Consumed: testenv.Now.Add(-time.Minute)},
+		},
 		"NotProvisioned": {
 			reason: "it says so",
 			change: func(o *observation.Objects) {
@@ -159,6 +183,12 @@ func provisioned(o *observation.Objects, status metav1.ConditionStatus) {
 		Type: clusterv1.MachineInfrastructureReadyCondition, Status: status,
 		LastTransitionTime: metav1.NewTime(o.Now.Add(-time.Minute)),
 	}}
+}
+
+// inPhase puts the youngest Machine into a phase, twenty minutes ago.
+func inPhase(o *observation.Objects, phase clusterv1.MachinePhase) {
+	last(o).Status.SetTypedPhase(phase)
+	last(o).Status.LastUpdated = metav1.NewTime(o.Now.Add(-20 * time.Minute))
 }
 
 // TestOutdated: a Machine is compared with what is asked for.
