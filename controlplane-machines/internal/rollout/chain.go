@@ -234,9 +234,9 @@ func halfMade(p *plan) *Action {
 	return nil
 }
 
-// contact: before the cluster has begun there is nobody to talk to.
+// contact: before the cluster has begun, and when all its machines are gone, there is nobody to talk to.
 func contact(p *plan) *Action {
-	if p.Current || !p.HasBegun() {
+	if p.Current || !p.HasBegun() || !p.hasMachine() {
 		return nil
 	}
 	return p.wait(
@@ -258,9 +258,9 @@ func joinDeadline(p *plan) *Action {
 }
 
 // strayMember removes the vote of a member that is dead and has no Machine, and stops at any other: somebody may have
-// joined it by hand. Of a cluster that never began, members do not matter.
+// joined it by hand. Of a cluster that never began, or that has no machine any more, members do not matter.
 func strayMember(p *plan) *Action {
-	if !p.HasBegun() {
+	if !p.HasBegun() || !p.hasMachine() {
 		return nil
 	}
 	for i := range p.Strays {
@@ -309,7 +309,8 @@ func initialization(p *plan) *Action {
 	case p.HasBegun() && len(p.machines) == 0 && p.Etcd.Managed:
 		return p.wait(
 			ReasonMembersLost,
-			"no machine is left that another could join: the cluster must be restored from a backup",
+			"no machine is left that another could join, and etcd has gone with them: a machine made now would start another, "+
+				"empty cluster. Delete this Cluster and create a new one",
 		)
 	default:
 		return nil

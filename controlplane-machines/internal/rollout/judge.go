@@ -9,7 +9,8 @@ import (
 )
 
 // isOverdue tells that a Machine has had its time to become a member. One that was ever a member is never overdue; nor is
-// any while there is no other member that works, because then it is not the Machine that keeps it from joining.
+// any while there is no other member that may work, because then it is not the Machine that keeps it from joining. Where
+// leases are only counted, a joiner makes it unknown of all others whether they work; that the API answers is enough then.
 func (p *plan) isOverdue(m *controlplane.Machine) bool {
 	if m.Data.Consumed.IsZero() || m.JoinTimeLeft(p.Now) > 0 {
 		return false
@@ -17,7 +18,15 @@ func (p *plan) isOverdue(m *controlplane.Machine) bool {
 	if !p.HasBegun() {
 		return true
 	}
-	return m.NeverJoined() && slices.ContainsFunc(p.machines, (*controlplane.Machine).IsHealthy)
+	return m.NeverJoined() && slices.ContainsFunc(p.machines, mayWork)
+}
+
+// mayWork tells that a member is not known to be down.
+func mayWork(m *controlplane.Machine) bool { return m.IsVoting() && m.Health != controlplane.Unhealthy }
+
+// hasMachine tells that a Machine exists, even if it is going.
+func (p *plan) hasMachine() bool {
+	return slices.ContainsFunc(p.Machines, func(m controlplane.Machine) bool { return !m.HalfMade() })
 }
 
 // isSuperseded tells that a Machine that has not started is not wanted as it is: because a newer template replaces it, or

@@ -30,19 +30,18 @@ func TestDeletionInProgress(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	t.Parallel()
-	unknown := func(m *controlplane.Machine) { m.Health = controlplane.HealthUnknown }
 	decide(t, map[string]decision{
 		"NoCreate": {
 			reason: "a member that is down comes first", snapshot: atRest(3, want(5), machine("cp-2", sick)),
 			want:    waits(rollout.ReasonMemberUnhealthy),
-			message: []string{"cp-2 is not healthy (lease not renewed)", "next, a machine is added", "delete-machine"},
+			message: []string{"cp-2 is not healthy (lease not renewed)", "next, a machine is added", "kubectl delete machine cp-2"},
 		},
 		"NoDelete": {
 			reason: "another one would be missing", snapshot: atRest(3, want(1), machine("cp-2", sick)),
 			want: waits(rollout.ReasonMemberUnhealthy), message: []string{"next, machine cp-1 is removed"},
 		},
 		"Unknown": {
-			reason: "unknown is not healthy", snapshot: atRest(3, want(1), machine("cp-2", unknown)),
+			reason: "unknown is not healthy", snapshot: atRest(3, want(1), machine("cp-2", healthUnknown)),
 			want: waits(rollout.ReasonMemberUnhealthy),
 		},
 		"AtRest": {

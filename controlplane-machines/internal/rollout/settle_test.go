@@ -79,16 +79,33 @@ func TestInitialization(t *testing.T) {
 		},
 		"AllLost": {
 			reason:   "there is nobody to join, and a first one would be another cluster",
-			snapshot: atRest(0, want(3), func(s *controlplane.Snapshot) { s.Initialized = true }),
-			want:     waits(rollout.ReasonMembersLost), message: []string{"restored from a backup"},
+			snapshot: atRest(0, want(3), allLost),
+			want:     waits(rollout.ReasonMembersLost), message: []string{"Delete this Cluster"},
+		},
+		"AllLostButTheirNames": {
+			reason:   "nobody could be asked to remove them",
+			snapshot: atRest(0, want(3), allLost, stray(controlplane.Unhealthy)), want: waits(rollout.ReasonMembersLost),
 		},
 		"AllLostElsewhere": {
 			reason:   "the state of the cluster is not lost with its machines",
-			snapshot: atRest(0, want(3), elsewhereStored, func(s *controlplane.Snapshot) { s.Initialized = true }),
+			snapshot: atRest(0, want(3), allLost, elsewhereStored),
 			want:     creates("", rollout.ReasonScalingUp),
+		},
+		"AllLostElsewhereHalfMade": {
+			reason:   "what a crash left of the next one is finished",
+			snapshot: atRest(0, want(3), allLost, elsewhereStored, recorded("cp-9"), machine("cp-9", begun(controlplane.Joining))),
+			want:     creates("cp-9", rollout.ReasonScalingUp),
+		},
+		"LastOneGoing": {
+			reason:   "what it knows may still be asked for",
+			snapshot: atRest(1, want(3), noContact, elsewhereStored, machine("cp-1", leaving)),
+			want:     waits(rollout.ReasonContactLost),
 		},
 	})
 }
+
+// allLost is a cluster that was up and has no Machine any more: nobody answers.
+func allLost(s *controlplane.Snapshot) { s.Initialized, s.Current = true, false }
 
 func TestJoining(t *testing.T) {
 	t.Parallel()
@@ -131,6 +148,11 @@ func TestJoining(t *testing.T) {
 		"OverdueBesideASickMember": {
 			reason: "its going costs no vote", snapshot: atRest(3, want(5), joining(time.Hour), machine("cp-2", sick)),
 			want: deletes("cp-9", rollout.ReasonJoinTimedOut),
+		},
+		"OverdueBesideUnknownMembers": {
+			reason:   "leases are only counted, and the joiner holds none: nobody can say which of the others work",
+			snapshot: atRest(1, want(3), joining(time.Hour), machine("cp-1", healthUnknown)),
+			want:     deletes("cp-9", rollout.ReasonJoinTimedOut),
 		},
 		"OverdueWithoutContact": {
 			reason: "it may have joined since", snapshot: atRest(3, want(5), joining(time.Hour), noContact),

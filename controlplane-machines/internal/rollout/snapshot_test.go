@@ -102,6 +102,8 @@ func sick(m *controlplane.Machine) {
 	m.Health, m.HealthMessage = controlplane.Unhealthy, "lease not renewed"
 }
 
+func healthUnknown(m *controlplane.Machine) { m.Health = controlplane.HealthUnknown }
+
 func marked(m *controlplane.Machine) { m.DeleteMark = true }
 
 func leaving(m *controlplane.Machine) { m.DeletingSince = now.Add(-time.Minute) }

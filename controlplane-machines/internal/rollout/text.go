@@ -49,8 +49,7 @@ func unhealthyMessage(m *controlplane.Machine) string {
 	if m.HealthMessage != "" {
 		message += " (" + m.HealthMessage + ")"
 	}
-	return message + ", and every member that stays must be. Repair it; or, to remove it itself, annotate it with " +
-		"cluster.x-k8s.io/delete-machine"
+	return message + ", and every member that stays must be. Repair it, or have it replaced: kubectl delete machine " + m.Name
 }
 
 func strayMessage(m *controlplane.Member) string {
