@@ -14,11 +14,12 @@ import (
 	"github.com/k0smotron/k0smotron/shared/contract"
 )
 
-// LeaveFacts are what the next step of a Machine that is being deleted is decided from.
+// LeaveFacts are what the next step of a Machine that is being deleted is decided from. Members are given up with the
+// cluster only when nobody needs it any more: workers are drained and deleted through its API server.
 func LeaveFacts(o Objects, machine *clusterv1.Machine) k0snode.LeaveFacts {
 	return k0snode.LeaveFacts{
 		Leaving:        Leaving(o, machine),
-		ClusterDeleted: o.deleting() || !o.Cluster.DeletionTimestamp.IsZero(),
+		ClusterDeleted: o.deleting() && o.Workers == 0,
 		Objects:        o.Workload,
 		Answered:       o.Report.Answered,
 		Snapshot:       Snapshot(o),

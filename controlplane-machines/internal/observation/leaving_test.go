@@ -151,9 +151,11 @@ func TestLeaveFacts(t *testing.T) {
 	assert.Equal(t, k0snode.StepRequestLeave, k0snode.DecideLeave(facts).Step)
 
 	o.Cluster.DeletionTimestamp = stamped(o.Now)
-	assert.True(t, observation.LeaveFacts(o, last(&o)).ClusterDeleted)
-	o.Cluster.DeletionTimestamp = nil
+	assert.False(t, observation.LeaveFacts(o, last(&o)).ClusterDeleted, "workers go first, through this API server")
 	deletedControlPlane(t, &o)
+	o.Workers = 1
+	assert.False(t, observation.LeaveFacts(o, last(&o)).ClusterDeleted, "one is left")
+	o.Workers = 0
 	assert.True(t, observation.LeaveFacts(o, last(&o)).ClusterDeleted)
 }
 
