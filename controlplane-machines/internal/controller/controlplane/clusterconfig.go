@@ -50,8 +50,11 @@ func (s *scope) unanswered() error {
 	}
 	const condition = controlplanev1.ConfigurationAppliedCondition
 	told := conditions.Get(s.controlPlane, condition)
-	applied := s.controlPlane.Annotations[contract.AppliedConfigAnnotation] == fingerprint
-	if applied && told != nil && told.Reason != controlplanev1.WaitingReason {
+	switch applied := s.controlPlane.Annotations[contract.AppliedConfigAnnotation]; {
+	case applied == taken(fingerprint):
+		s.judged(clusterconfig.Opinion{Verdict: clusterconfig.VerdictReconciled})
+		return nil
+	case applied == fingerprint && told != nil && told.Reason != controlplanev1.WaitingReason:
 		return nil
 	}
 	conditions.Unknown(s.controlPlane, condition, controlplanev1.ReconciliationUnknownReason,
@@ -66,25 +69,40 @@ func (r *Reconciler) configured(ctx context.Context, s *scope) error {
 	}
 	access := clusterconfig.Access{Client: s.connection.Live, FieldOwner: r.FieldOwner}
 	config := &unstructured.Unstructured{Object: s.configuration.ClusterWide}
-	if s.controlPlane.Annotations[contract.AppliedConfigAnnotation] != fingerprint {
-		done, err := access.Apply(ctx, config)
-		if err != nil || !done {
-			s.unknown("waiting for k0s to serve its configuration")
-			return err
-		}
-		s.unknown(awaitingVerdict)
-		return r.Applier.Annotate(ctx, s.controlPlane, contract.AppliedConfigAnnotation, fingerprint)
-	}
-	if conditions.IsTrue(s.controlPlane, controlplanev1.ConfigurationAppliedCondition) {
-		s.judged(clusterconfig.Opinion{Verdict: clusterconfig.VerdictReconciled}) // Of this generation, too.
+	switch s.controlPlane.Annotations[contract.AppliedConfigAnnotation] {
+	case taken(fingerprint):
+		s.judged(clusterconfig.Opinion{Verdict: clusterconfig.VerdictReconciled})
 		return nil
+	case fingerprint:
+		return r.verdictKept(ctx, s, access, config)
 	}
+	done, err := access.Apply(ctx, config)
+	if err != nil || !done {
+		s.unknown("waiting for k0s to serve its configuration")
+		return err
+	}
+	s.unknown(awaitingVerdict)
+	return r.Applier.Annotate(ctx, s.controlPlane, contract.AppliedConfigAnnotation, fingerprint)
+}
+
+// taken is how it is recorded that k0s has taken the configuration with a fingerprint: its verdict is an event, which is
+// gone after an hour, and the condition does not survive a move.
+func taken(fingerprint string) string { return fingerprint + ":taken" }
+
+// verdictKept asks for the verdict and tells it. A good one is recorded, and not asked for again.
+func (r *Reconciler) verdictKept(
+	ctx context.Context, s *scope, access clusterconfig.Access, config *unstructured.Unstructured,
+) error {
 	opinion, err := access.Opinion(ctx, config.GroupVersionKind().GroupVersion())
 	if err != nil {
 		return err
 	}
 	s.judged(opinion)
-	return nil
+	if opinion.Verdict != clusterconfig.VerdictReconciled {
+		return nil
+	}
+	applied := s.controlPlane.Annotations[contract.AppliedConfigAnnotation]
+	return r.Applier.Annotate(ctx, s.controlPlane, contract.AppliedConfigAnnotation, taken(applied))
 }
 
 func (s *scope) judged(opinion clusterconfig.Opinion) {
