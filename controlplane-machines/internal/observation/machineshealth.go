@@ -51,7 +51,7 @@ func (o Objects) allUpToDateVerdict() verdict {
 	if len(o.Machines) == 0 {
 		return verdict{status: metav1.ConditionTrue, reason: controlplanev1.NoReplicasReason}
 	}
-	var found findings
+	found := findings{unknown: slices.Clone(o.Trouble)}
 	for _, machine := range o.Machines {
 		outdated, err := o.outdated(machine)
 		switch {

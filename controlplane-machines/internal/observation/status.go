@@ -109,6 +109,9 @@ func (o Objects) next(action rollout.Action) string {
 	if action.Kind != "" && action.Kind != rollout.Nothing {
 		parts = append(parts, action.Message)
 	}
+	for _, trouble := range o.Trouble {
+		parts = append(parts, "no Machine is made or removed: "+trouble)
+	}
 	return list(append(parts, o.leaveSteps()...))
 }
 

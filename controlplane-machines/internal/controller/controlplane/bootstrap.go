@@ -43,7 +43,7 @@ func (r *Reconciler) bootstrapReady(ctx context.Context, s *scope) (phase.Outcom
 		if s.deleting() {
 			return phase.Continue(), nil
 		}
-		return phase.Wait(controlplanev1.NotInstalledReason, message, 0), nil
+		return phase.Outcome{}, phase.Waiting(controlplanev1.NotInstalledReason, message, 0)
 	}
 	return r.configsRead(ctx, s)
 }
@@ -71,7 +71,8 @@ func (r *Reconciler) configsRead(ctx context.Context, s *scope) (phase.Outcome, 
 	list := &bootstrapv1.K0sControllerConfigList{}
 	err := r.Client.List(ctx, list, client.InNamespace(s.controlPlane.Namespace), client.MatchingLabels(s.ownLabels()))
 	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
-		return phase.Wait(controlplanev1.NotInstalledReason, "waiting for K0sControllerConfig to be served", servedDelay), nil
+		return phase.Outcome{}, phase.Waiting(
+			controlplanev1.NotInstalledReason, "waiting for K0sControllerConfig to be served", servedDelay)
 	}
 	if err != nil {
 		return phase.Outcome{}, fmt.Errorf("listing K0sControllerConfigs: %w", err)

@@ -22,8 +22,12 @@ import (
 const cacheDelay = time.Second
 
 // machinesChanged makes or removes one Machine, or does nothing. Whoever decides from a cache may decide from yesterday:
-// before anything is made or removed, everything is read from the API server, and decided again.
+// before anything is made or removed, everything is read from the API server, and decided again. While Machines cannot be
+// made, none is removed either: another one may be needed for it.
 func (r *Reconciler) machinesChanged(ctx context.Context, s *scope) (phase.Outcome, error) {
+	if s.isHeld() {
+		return phase.Continue(), nil
+	}
 	s.decide()
 	if s.action.Kind != rollout.Create && s.action.Kind != rollout.Delete {
 		return r.settled(ctx, s)
@@ -47,7 +51,7 @@ func (r *Reconciler) machinesChanged(ctx context.Context, s *scope) (phase.Outco
 }
 
 func (s *scope) decide() {
-	s.action, s.decided = rollout.Decide(observation.Snapshot(s.observed())), true
+	s.action = rollout.Decide(observation.Snapshot(s.observed()))
 	s.lookAfter(s.action.After)
 }
 

@@ -96,9 +96,15 @@ func (w *world) infrastructure(name string) *unstructured.Unstructured {
 // is checks a condition and returns it.
 func (w *world) is(conditionType string, status metav1.ConditionStatus) metav1.Condition {
 	w.t.Helper()
+	condition := w.condition(conditionType)
+	require.Equal(w.t, status, condition.Status, "%s", w.conditions())
+	return condition
+}
+
+func (w *world) condition(conditionType string) metav1.Condition {
+	w.t.Helper()
 	condition := meta.FindStatusCondition(w.controlPlane.Status.Conditions, conditionType)
 	require.NotNil(w.t, condition, "%s of %s", conditionType, w.conditions())
-	require.Equal(w.t, status, condition.Status, "%s", w.conditions())
 	return *condition
 }
 

@@ -19,5 +19,6 @@ func (s *scope) observed() observation.Objects {
 		MaxLearners:    s.learners,
 		Workload:       s.k0s,
 		Report:         s.report,
+		Trouble:        s.trouble,
 	}
 }

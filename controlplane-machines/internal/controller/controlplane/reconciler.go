@@ -87,13 +87,14 @@ type Reconciler struct {
 }
 
 // Reconcile brings one control plane one step nearer to what its spec asks for, in this order. Each phase ends the pass
-// when it has to wait for something; a watch, or a pause where nothing can be watched, starts the next.
+// when it has to wait for something; a watch, or a pause where nothing can be watched, starts the next. What 5, 8 and 10
+// wait for is needed to make Machines: a deletion, and a cluster that has been up, go on without, and then 17 does nothing.
 //
 //  1. clusterFound: the Cluster owns the control plane.
 //  2. notPaused: neither the Cluster nor the control plane is paused.
 //  3. finalizerSet: deletion will pass through 4 to 17.
 //  4. machinesRead: what exists already.
-//  5. bootstrapReady: configs of controllers can be written; a deletion goes on without.
+//  5. bootstrapReady: configs of controllers can be written.
 //  6. deletionPrepared: an object that is being deleted counts who still needs it, and skips 7 to 11.
 //  7. infrastructureProvisioned: the Cluster's infrastructure and its endpoint are there.
 //  8. templateOwned: the template of the machines belongs to the Cluster, so that it goes and moves with it.
@@ -142,15 +143,15 @@ func (r *Reconciler) phases() []phase.Phase[scope] {
 		{Name: "notPaused", Run: notPaused},
 		{Name: "finalizerSet", Run: r.finalizerSet},
 		{Name: "machinesRead", Condition: available, Run: r.machinesRead},
-		{Name: "bootstrapReady", Condition: bootstrap, Run: r.bootstrapReady},
+		{Name: "bootstrapReady", Condition: bootstrap, Run: holding(bootstrap, r.bootstrapReady)},
 		{Name: "deletionPrepared", Condition: available, Run: r.deletionPrepared},
 		{
 			Name: "infrastructureProvisioned", Condition: endpoint,
 			TrueReason: controlplanev1.EndpointKnownReason, Run: infrastructureProvisioned,
 		},
-		{Name: "templateOwned", Condition: configuration, Run: r.templateOwned},
+		{Name: "templateOwned", Condition: configuration, Run: holding("", r.templateOwned)},
 		{Name: "certificatesExist", Condition: certificates, Run: r.certificatesExist},
-		{Name: "configurationKnown", Condition: configuration, Run: configurationKnown},
+		{Name: "configurationKnown", Condition: configuration, Run: holding(configuration, configurationKnown)},
 		{Name: "accessApplied", Condition: certificates, Run: r.accessApplied},
 		{Name: "workloadJudged", Run: r.workloadJudged},
 		{Name: "machinesTold", Condition: available, Run: r.machinesTold},

@@ -53,9 +53,10 @@ type scope struct {
 	k0s    *k0snode.Objects
 	report k0snode.Report
 
+	// trouble is what keeps Machines from being made; while there is any, none is removed either.
+	trouble []string
 	// action is what the pass has decided, if it came so far.
-	action  rollout.Action
-	decided bool
+	action rollout.Action
 	// after is when to look again at the latest; zero when only events matter.
 	after time.Duration
 }

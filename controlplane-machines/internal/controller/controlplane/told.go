@@ -4,6 +4,7 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,17 +21,18 @@ import (
 )
 
 // machinesTold writes on each Machine what is known about its controller, and brings what may change in place to what the
-// spec says today: on the Machine, its config and its infrastructure.
+// spec says today: on the Machine, its config and its infrastructure. What fails with one of them stops no other.
 func (r *Reconciler) machinesTold(ctx context.Context, s *scope) (phase.Outcome, error) {
 	if err := r.leftOverKept(ctx, s); err != nil {
 		return phase.Outcome{}, err
 	}
+	failed := make([]error, 0, len(s.machines))
 	for _, machine := range s.machines {
 		if err := r.machineTold(ctx, s, machine); err != nil {
-			return phase.Outcome{}, fmt.Errorf("machine %s: %w", machine.Name, err)
+			failed = append(failed, fmt.Errorf("machine %s: %w", machine.Name, err))
 		}
 	}
-	return phase.Continue(), nil
+	return phase.Continue(), errors.Join(failed...)
 }
 
 // machineTold records first that a controller was seen voting: its EtcdMember may be lost, and then it must not be taken
@@ -46,7 +48,13 @@ func (r *Reconciler) machineTold(ctx context.Context, s *scope, machine *cluster
 	if err != nil || s.deleting() {
 		return err
 	}
-	return r.updatedInPlace(ctx, s, machine)
+	err = r.updatedInPlace(ctx, s, machine)
+	if isRefusal(err) {
+		s.hold(phase.WaitError{After: holdDelay, Message: "what spec.machineTemplate asks for is refused: " +
+			phase.StableMessage(err)})
+		return nil
+	}
+	return err
 }
 
 // updatedInPlace leaves the objects behind a Machine to themselves while they go.

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controlplane_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-machines/api/v1beta2"
+	"github.com/k0smotron/k0smotron/shared/contract"
+	"github.com/k0smotron/k0smotron/shared/testenv"
+)
+
+// hindrance keeps Machines from being made, and is taken away again.
+type hindrance struct {
+	begin, end func(*world)
+	// message is what people read.
+	message string
+	// told is the condition that is False then, if there is one.
+	told string
+}
+
+func hindrances() map[string]hindrance {
+	return map[string]hindrance{
+		"TemplateMissing": {
+			begin: func(w *world) {
+				require.NoError(w.t, env.Client.Delete(w.t.Context(), testenv.InfraMachineTemplate(w.namespace, template, nil)))
+			},
+			end: func(w *world) {
+				env.Create(w.t, testenv.InfraMachineTemplate(w.namespace, template, map[string]any{"size": "m"}))
+			},
+			message: testenv.InfraMachineTemplateKind + " " + template,
+		},
+		"ConfigurationRefused": {
+			begin: func(w *world) { w.change(k0s(`{"spec":{"api":{"port":"x"}}}`)) },
+			end:   func(w *world) { w.change(k0s(`{}`)) },
+			told:  controlplanev1.ConfigurationAppliedCondition, message: "spec.api.port",
+		},
+		"BootstrapProviderMissing": {
+			begin: func(w *world) {
+				w.reconciler = w.newReconciler(definitionSeen(func(*metav1.PartialObjectMetadata) bool { return false }))
+			},
+			end:  func(w *world) { w.reconciler = w.newReconciler(env.Client) },
+			told: controlplanev1.BootstrapProviderReadyCondition, message: "clusterctl init --bootstrap k0smotron",
+		},
+		"LabelRefused": {
+			begin:   func(w *world) { w.change(labelled("no label at all")) },
+			end:     func(w *world) { w.change(labelled("fine")) },
+			message: "spec.machineTemplate",
+		},
+	}
+}
+
+func k0s(config string) func(*controlplanev1.K0sControlPlane) {
+	return func(c *controlplanev1.K0sControlPlane) { c.Spec.K0sConfigSpec.K0s.Raw = []byte(config) }
+}
+
+func labelled(value string) func(*controlplanev1.K0sControlPlane) {
+	return func(c *controlplanev1.K0sControlPlane) {
+		c.Spec.MachineTemplate.ObjectMeta.Labels = map[string]string{"team": value}
+	}
+}
+
+// TestHeld: what is needed to make Machines may be missing while a cluster is up. Its controllers are judged and let go as
+// ever, people read what is missing, and no Machine is made or removed until it is there.
+func TestHeld(t *testing.T) {
+	t.Parallel()
+	for name, h := range hindrances() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, replicas(3)).settled()
+			before := w.names()
+			h.begin(w)
+			w.change(replicas(1))
+			for range 8 {
+				w.step() // Konnectivity is looked at once a minute.
+			}
+			w.isHeld(h)
+			assert.Equal(t, before, w.names())
+			w.idles()
+
+			w.double.Kill(before[2])
+			w.until("the controller that is down is seen", func() bool {
+				return w.controlPlane.Status.ReadyReplicas != nil && *w.controlPlane.Status.ReadyReplicas == 2
+			})
+			w.remove(before[2])
+			w.until("its end", func() bool { return len(w.names()) == 2 })
+			assert.Equal(t, before[:2], w.names(), "none is made or removed beside it")
+			w.isHeld(h)
+
+			h.end(w)
+			w.settled()
+			assert.Len(t, w.names(), 1)
+			w.is(controlplanev1.MachinesUpToDateCondition, metav1.ConditionTrue)
+			w.is(controlplanev1.BootstrapProviderReadyCondition, metav1.ConditionTrue)
+		})
+	}
+}
+
+func (w *world) isHeld(h hindrance) {
+	w.t.Helper()
+	w.is(controlplanev1.AvailableCondition, metav1.ConditionTrue)
+	assert.Contains(w.t, w.condition(controlplanev1.MachinesUpToDateCondition).Message, h.message)
+	assert.Contains(w.t, w.is(controlplanev1.ScalingDownCondition, metav1.ConditionTrue).Message,
+		"no Machine is made or removed: ")
+	if h.told != "" {
+		assert.Contains(w.t, w.is(h.told, metav1.ConditionFalse).Message, h.message)
+	}
+}
+
+// TestNotHeldBeforeTheClusterIsUp: a new cluster waits, and says for what.
+func TestNotHeldBeforeTheClusterIsUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	missing := hindrances()["TemplateMissing"]
+	missing.begin(w)
+	w.reconcile()
+	assert.Contains(t, w.is(controlplanev1.ConfigurationAppliedCondition, metav1.ConditionFalse).Message, missing.message)
+	assert.NotContains(t, w.controlPlane.Annotations, contract.NextMachineAnnotation)
+	missing.end(w)
+	w.settled()
+}
