@@ -12,7 +12,7 @@ MODULES   := shared bootstrap controlplane-incluster controlplane-machines e2e
 PROVIDERS := bootstrap controlplane-incluster controlplane-machines
 OUT       ?= $(CURDIR)/dist
 STEP      := .github/tools/step
-SCENARIOS ?= install outages seen steady machines
+SCENARIOS ?= install outages seen steady resilience machines
 
 # Tests, linters, programs and releases are compiled in one way, so every package is compiled once. The race detector
 # needs cgo.

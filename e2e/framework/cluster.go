@@ -117,6 +117,17 @@ func (c Cluster) List(t *testing.T, kind string) []unstructured.Unstructured {
 	return list.Items
 }
 
+// Has says whether an object belongs to the cluster. Cluster API's checks look at what it says yes to.
+func (c Cluster) Has(object unstructured.Unstructured) bool {
+	return object.GetNamespace() == Namespace && isOf(object, c.Name)
+}
+
+// Resume ends a pause of the cluster.
+func (c Cluster) Resume(t *testing.T) {
+	t.Helper()
+	require.NoError(t, c.lab.resume(context.WithoutCancel(t.Context()), "cluster/"+c.Name))
+}
+
 // Machine is the name of the cluster's one Machine.
 func (c Cluster) Machine(t *testing.T) string {
 	t.Helper()

@@ -109,10 +109,26 @@ func (l *Lab) putRight(ctx context.Context) error {
 	return l.DeleteLeftovers(ctx)
 }
 
-// DeleteLeftovers deletes the clusters that scenarios have made, and waits until they are gone.
+// DeleteLeftovers deletes the clusters that scenarios have made, and waits until they are gone. Nobody deletes one that is
+// paused.
 func (l *Lab) DeleteLeftovers(ctx context.Context) error {
-	_, err := mgmt.Kubectl(ctx, l.Paths, "--namespace", Namespace, "delete", "clusters.cluster.x-k8s.io",
+	left, err := l.kubectl(ctx, "get", "clusters.cluster.x-k8s.io", "--selector", ScenarioLabel, "-o", "name")
+	if err != nil {
+		return err
+	}
+	for name := range strings.FieldsSeq(left) {
+		if err := l.resume(ctx, name); err != nil {
+			return err
+		}
+	}
+	_, err = mgmt.Kubectl(ctx, l.Paths, "--namespace", Namespace, "delete", "clusters.cluster.x-k8s.io",
 		"--selector", ScenarioLabel, "--ignore-not-found", "--timeout=5m")
+	return err
+}
+
+// resume ends the pause of a cluster, which is named as kubectl names it.
+func (l *Lab) resume(ctx context.Context, cluster string) error {
+	_, err := l.kubectl(ctx, "patch", cluster, "--type=merge", "--patch", `{"spec":{"paused":false}}`)
 	return err
 }
 

@@ -78,10 +78,12 @@ func (o Objects) read(ctx context.Context, reader dynamic.Interface, gvr schema.
 // Of are the objects that belong to a cluster: by their label, as volumes do, or by their name.
 func (o Objects) Of(cluster string) Objects {
 	own := maps.Clone(o)
-	maps.DeleteFunc(own, func(_ string, object unstructured.Unstructured) bool {
-		return object.GetLabels()[clusterv1.ClusterNameLabel] != cluster && !belongs(object.GetName(), cluster)
-	})
+	maps.DeleteFunc(own, func(_ string, object unstructured.Unstructured) bool { return !isOf(object, cluster) })
 	return own
+}
+
+func isOf(object unstructured.Unstructured, cluster string) bool {
+	return object.GetLabels()[clusterv1.ClusterNameLabel] == cluster || belongs(object.GetName(), cluster)
 }
 
 // Kinds are the kinds that occur, as "<plural>.<group>", sorted.

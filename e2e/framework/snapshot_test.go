@@ -34,6 +34,20 @@ func TestOfACluster(t *testing.T) {
 	}, objects.Of("a").Versions())
 }
 
+func TestHas(t *testing.T) {
+	t.Parallel()
+	cluster := Cluster{Name: "a"}
+	own, elsewhere, foreign := object("Secret", "a-ca", nil), object("Secret", "a-ca", nil), object("Secret", "ab-ca", nil)
+	own.SetNamespace(Namespace)
+	elsewhere.SetNamespace("capi-system")
+	foreign.SetNamespace(Namespace)
+	assert.True(t, cluster.Has(own))
+	assert.False(t, cluster.Has(elsewhere), "providers have Secrets, too")
+	assert.False(t, cluster.Has(foreign))
+	foreign.SetLabels(map[string]string{"cluster.x-k8s.io/cluster-name": "a"})
+	assert.True(t, cluster.Has(foreign))
+}
+
 func TestWritten(t *testing.T) {
 	t.Parallel()
 	before := map[string]string{"same": "1", "changed": "1", "gone": "1"}
