@@ -92,22 +92,35 @@ spec: {template: {spec: {}}}
 // returns how long that took.
 func (c Cluster) Stable(t *testing.T, replicas int, within time.Duration) time.Duration {
 	t.Helper()
+	return c.stable(t, replicas, within, func(machines []string) error {
+		members, err := c.members(t)
+		if err == nil && !slices.Equal(members, machines) {
+			err = fmt.Errorf("members of etcd are %v, Machines are %v", members, machines)
+		}
+		return err
+	})
+}
+
+// StableElsewhere is Stable for a cluster whose data k0s does not keep itself: it has no members of etcd.
+func (c Cluster) StableElsewhere(t *testing.T, replicas int, within time.Duration) time.Duration {
+	t.Helper()
+	return c.stable(t, replicas, within, func([]string) error { return nil })
+}
+
+// stable waits until also what is asked of the names of the Machines is so.
+func (c Cluster) stable(
+	t *testing.T, replicas int, within time.Duration, also func(machines []string) error,
+) time.Duration {
+	t.Helper()
 	took := every(t, 2*time.Second, within, func() error {
 		if err := settled(c.Get(t, controlPlaneKind, c.Name), int64(replicas)); err != nil {
 			return err
 		}
-		controllers := c.Controllers(t)
+		controllers := c.ControllerNames(t)
 		if len(controllers) != replicas {
 			return fmt.Errorf("there are %d Machines of the control plane, not %d", len(controllers), replicas)
 		}
-		members, err := c.members(t)
-		if err != nil {
-			return err
-		}
-		if want := names(controllers); !slices.Equal(members, want) {
-			return fmt.Errorf("members of etcd are %v, Machines are %v", members, want)
-		}
-		return nil
+		return also(controllers)
 	})
 	t.Logf("%s has %d controllers after %.0f s", c.Name, replicas, took.Seconds())
 	return took

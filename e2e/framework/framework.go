@@ -106,7 +106,10 @@ func (l *Lab) putRight(ctx context.Context) error {
 			return err
 		}
 	}
-	return l.DeleteLeftovers(ctx)
+	if err := l.DeleteLeftovers(ctx); err != nil {
+		return err
+	}
+	return l.removeEtcd(ctx) // The last that used it is gone.
 }
 
 // DeleteLeftovers deletes the clusters that scenarios have made, and waits until they are gone. Nobody deletes one that is

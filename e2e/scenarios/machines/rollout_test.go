@@ -71,8 +71,17 @@ func TestRollout(t *testing.T) {
 	goesAway(t, cluster)
 }
 
-// replaced waits until none of the Machines of before is left, and returns how many Machines were seen at the same time.
+// replaced waits until none of the Machines of before is left and the control plane is at rest again, and returns how
+// many Machines were seen at the same time.
 func replaced(t *testing.T, cluster framework.Cluster, before []string) []int {
+	t.Helper()
+	seen := gone(t, cluster, before)
+	cluster.Stable(t, len(before), 10*time.Minute)
+	return seen
+}
+
+// gone waits until none of the Machines of before is left, and returns how many Machines were seen at the same time.
+func gone(t *testing.T, cluster framework.Cluster, before []string) []int {
 	t.Helper()
 	var seen []int
 	framework.Eventually(t, time.Duration(len(before))*10*time.Minute, func() error {
@@ -84,7 +93,6 @@ func replaced(t *testing.T, cluster framework.Cluster, before []string) []int {
 		}
 		return nil
 	})
-	cluster.Stable(t, len(before), 10*time.Minute)
 	return seen
 }
 
