@@ -193,6 +193,26 @@ func TestADatabaseNeedsNoToken(t *testing.T) {
 	assert.Nil(t, w.secret(jointoken.RecordName(name)))
 }
 
+// TestADatabaseOutlivesItsControllers: when all of them are gone, the next takes up what the database holds. While there is
+// one, it must be healthy, as ever.
+func TestADatabaseOutlivesItsControllers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.joining(k0s(`{"spec":{"storage":{"type":"kine","kine":{"dataSource":"postgres://u:p@h/db"}}}}`))
+	w.changeMachine("tiger-a", func(machine *clusterv1.Machine) {
+		conditions.False(machine, contract.APIServerHealthyCondition, "Test", "")
+	})
+	w.clusters.Connected = nil
+	w.settle()
+	assert.Contains(t, w.condition(joinable), "False WaitingForHealthyController")
+	assert.Nil(t, w.secret(name))
+
+	require.NoError(t, env.Client.Delete(t.Context(), w.machine("tiger-a")))
+	assert.Zero(t, w.settle())
+	assert.True(t, w.isReady())
+	assert.NotContains(t, w.files(), "/etc/k0s/join-token")
+}
+
 func TestTheTokenIsExtendedUntilTheControllerHasJoined(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

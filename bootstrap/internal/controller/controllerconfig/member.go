@@ -23,7 +23,8 @@ import (
 
 // memberHealthy finds the member through which the machine joins: the oldest healthy one. A member that is about to fail
 // would leave a joiner half in; one that is not seen as healthy is not asked. The cache says when it is worth to look, and
-// the API server, since bootstrap data are about to be made, who it is.
+// the API server, since bootstrap data are about to be made, who it is. Where the state of the cluster lies outside of its
+// controllers, one that finds no other takes it up again.
 func (r *Reconciler) memberHealthy(ctx context.Context, s *scope) (phase.Outcome, error) {
 	if s.DataSecret != nil {
 		return phase.Continue(), nil
@@ -33,6 +34,9 @@ func (r *Reconciler) memberHealthy(ctx context.Context, s *scope) (phase.Outcome
 		others, err := otherControllers(ctx, reader, s)
 		if err != nil {
 			return phase.Continue(), err
+		}
+		if len(others) == 0 && !s.needsToken() {
+			continue
 		}
 		member := memberToJoin(others, needed)
 		if member < 0 {
