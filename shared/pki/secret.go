@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/k0smotron/k0smotron/shared/apply"
 	"github.com/k0smotron/k0smotron/shared/contract"
@@ -83,6 +84,27 @@ func (s Store) Ensure(
 		pairs[purpose] = pair
 	}
 	return pairs, s.verify(cluster, purposes, pairs)
+}
+
+// Adopt makes owner the controller of the Secrets of pairs that have none, as after a restore, and lets one of ours follow
+// the version of its API. As with Cluster API's own control plane, the type tells whose a Secret is: one of another type
+// than Cluster API's stays the user's. It reads from the cache and costs a request only when something changes.
+func (s Store) Adopt(ctx context.Context, owner client.Object, cluster client.ObjectKey, purposes ...Purpose) error {
+	for _, purpose := range purposes {
+		secret := &corev1.Secret{}
+		cached, err := get(ctx, s.Reader, cluster, purpose, secret)
+		if err != nil {
+			return err
+		}
+		if !cached || secret.Type != clusterv1.ClusterSecretType {
+			continue
+		}
+		err = s.Writer.Adopt(ctx, owner, secret)
+		if _, taken := errors.AsType[*controllerutil.AlreadyOwnedError](err); err != nil && !taken {
+			return err
+		}
+	}
+	return nil
 }
 
 // find returns the pair, or the zero pair when neither the cache nor the API server has its Secret.

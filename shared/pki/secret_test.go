@@ -208,6 +208,38 @@ func TestStoreErrors(t *testing.T) {
 	require.ErrorContains(t, err, "getting secret tiger-ca: no cache")
 	_, err = store.Existing(t.Context(), tiger, pki.KubernetesCA)
 	require.ErrorContains(t, err, "getting secret tiger-ca: no cache")
+	err = store.Adopt(t.Context(), ownerOf(t, server), tiger, pki.KubernetesCA)
+	require.ErrorContains(t, err, "getting secret tiger-ca: no cache")
+}
+
+// TestAdopt: what was ours finds its owner again, what users supplied stays theirs.
+func TestAdopt(t *testing.T) {
+	t.Parallel()
+	pair, err := issuer().Pair(pki.EtcdCA)
+	require.NoError(t, err)
+	somebodyElses := supplied(pki.FrontProxyCA, pair)
+	somebodyElses.Type = clusterv1.ClusterSecretType
+	somebodyElses.OwnerReferences = []metav1.OwnerReference{
+		{APIVersion: "example.org/v1", Kind: "Vault", Name: "v", UID: "1", Controller: new(true)},
+	}
+	lost := supplied(pki.KubernetesCA, pair)
+	lost.Type = clusterv1.ClusterSecretType
+	server := newServer(supplied(pki.EtcdCA, pair), somebodyElses, lost)
+	owner := ownerOf(t, server)
+	for range 2 {
+		require.NoError(t, newStore(server).Adopt(t.Context(), owner, tiger, pki.Purposes()...))
+	}
+	for purpose, want := range map[pki.Purpose]string{
+		pki.KubernetesCA: clusterv1.ClusterKind, pki.EtcdCA: "", pki.FrontProxyCA: "Vault",
+	} {
+		secret := supplied(purpose, pki.Pair{})
+		require.NoError(t, server.Get(t.Context(), client.ObjectKeyFromObject(secret), secret))
+		kind := ""
+		if controller := metav1.GetControllerOf(secret); controller != nil {
+			kind = controller.Kind
+		}
+		assert.Equal(t, want, kind, purpose)
+	}
 }
 
 // TestFaults shows that no fault makes a second CA, and that what a first pass used stays.

@@ -72,6 +72,12 @@ func TestTheLockNamesTheMachineAndBelongsToTheCluster(t *testing.T) {
 	w.settle()
 	assert.True(t, w.isReady())
 	assert.Equal(t, lock.ResourceVersion, w.lock().ResourceVersion)
+
+	orphan := w.lock()
+	orphan.OwnerReferences = nil
+	require.NoError(t, env.Client.Update(t.Context(), orphan))
+	w.settle()
+	assert.Equal(t, lock.OwnerReferences, w.lock().OwnerReferences, "it finds its owner again")
 }
 
 func TestASecondFirstControllerWaits(t *testing.T) {

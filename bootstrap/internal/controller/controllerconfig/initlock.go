@@ -34,7 +34,7 @@ func (r *Reconciler) initLockHeld(ctx context.Context, s *scope) (phase.Outcome,
 			"the control plane of Cluster "+cluster.Name+" has been initialized before, and a first controller would "+
 				"create an empty cluster beside it: delete the Machine", 0), nil
 	}
-	lock, err := r.initLock(ctx, s)
+	lock, err := initLock(ctx, r.Live, s)
 	if err != nil {
 		return phase.Continue(), err
 	}
@@ -47,11 +47,20 @@ func (r *Reconciler) initLockHeld(ctx context.Context, s *scope) (phase.Outcome,
 	return r.inheritInitLock(ctx, s, lock)
 }
 
-// initLock is the lock as it is now; nil while nobody holds it.
-func (r *Reconciler) initLock(ctx context.Context, s *scope) (*corev1.ConfigMap, error) {
+// initLockOwned gives a lock that has lost its owner, as after a restore, back to the Cluster, with which it moves and ends.
+func (r *Reconciler) initLockOwned(ctx context.Context, s *scope) (phase.Outcome, error) {
+	lock, err := initLock(ctx, r.Client, s)
+	if err != nil || lock == nil {
+		return phase.Continue(), err
+	}
+	return phase.Continue(), r.Applier.AddOwner(ctx, s.Cluster, lock)
+}
+
+// initLock is the lock; nil while nobody holds it.
+func initLock(ctx context.Context, from client.Reader, s *scope) (*corev1.ConfigMap, error) {
 	lock := &corev1.ConfigMap{}
 	key := client.ObjectKey{Namespace: s.Cluster.Namespace, Name: contract.InitLockName(s.Cluster.Name)}
-	err := r.Live.Get(ctx, key, lock)
+	err := from.Get(ctx, key, lock)
 	if apierrors.IsNotFound(err) {
 		return nil, nil //nolint:nilnil // No lock is an answer.
 	}

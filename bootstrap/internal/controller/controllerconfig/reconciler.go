@@ -46,33 +46,34 @@ const (
 //  3. its Cluster exists;
 //  4. nothing is paused, else done;
 //  5. the Secret belongs to the config, if it exists;
-//  6. the machine has not joined, else the token is revoked and all is done;
-//  7. the machine is not being deleted, else done;
-//  8. a first controller's machine was not made with bootstrap data that is gone;
-//  9. the cluster's infrastructure is provisioned;
-//  10. the Cluster's endpoint is known;
-//  11. the ClusterConfig can be read;
-//  12. the certificates of the cluster exist;
-//  13. the k0s version is known;
-//  14. the content of all files is known.
+//  6. the cluster's init lock belongs to the Cluster, if it exists;
+//  7. the machine has not joined, else the token is revoked and all is done;
+//  8. the machine is not being deleted, else done;
+//  9. a first controller's machine was not made with bootstrap data that is gone;
+//  10. the cluster's infrastructure is provisioned;
+//  11. the Cluster's endpoint is known;
+//  12. the ClusterConfig can be read;
+//  13. the certificates of the cluster exist;
+//  14. the k0s version is known;
+//  15. the content of all files is known.
 //
 // Then, for a first controller:
 //
-//  15. the init lock is the Machine's: a pass that takes it ends, the next one goes on.
+//  16. the init lock is the Machine's: a pass that takes it ends, the next one goes on.
 //
-// For one that joins, where k0s runs etcd (elsewhere only 15 and 16):
+// For one that joins, where k0s runs etcd (elsewhere only 16 and 17):
 //
-//  15. the control plane is initialized;
-//  16. there is a healthy member to join;
-//  17. a token is recorded: a pass that does it ends, the next one uses it;
-//  18. the token is valid in the workload cluster.
+//  16. the control plane is initialized;
+//  17. there is a healthy member to join;
+//  18. a token is recorded: a pass that does it ends, the next one uses it;
+//  19. the token is valid in the workload cluster.
 //
 // At last, for both:
 //
-//  19. the Secret with the bootstrap data exists;
-//  20. the pass is repeated before the token expires, if there is one.
+//  20. the Secret with the bootstrap data exists;
+//  21. the pass is repeated before the token expires, if there is one.
 //
-// Once the Secret exists, 13 to 16 and 19 have nothing to do any more.
+// Once the Secret exists, 14 to 17 and 20 have nothing to do any more.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	config := &bootstrapv1.K0sControllerConfig{}
 	if err := r.Client.Get(ctx, request.NamespacedName, config); err != nil {
@@ -103,6 +104,7 @@ func (r *Reconciler) commonPhases() []phase.Phase[scope] {
 		{Name: "clusterExists", Condition: data, Run: shared(r.ClusterExists)},
 		{Name: "notPaused", Run: shared(r.NotPaused)},
 		{Name: "dataSecretOwned", Condition: data, Run: shared(r.DataSecretOwned)},
+		{Name: "initLockOwned", Run: r.initLockOwned},
 		{Name: "notJoined", Run: r.notJoined},
 		{Name: "machineNotDeleted", Run: shared(r.MachineNotDeleted)},
 		{Name: "firstDataNotLost", Condition: data, Run: r.firstDataNotLost},

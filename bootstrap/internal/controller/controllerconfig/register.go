@@ -30,14 +30,14 @@ const Kind = "K0sControllerConfig"
 // controllersOf stands, in the index of wakers, for all Machines with controllers of a cluster together.
 const controllersOf = "ControllersOf"
 
-// The lock is a ConfigMap that is created and dropped, never changed.
+// The lock is a ConfigMap that is created and dropped; only its owner is ever changed.
 //
 // +kubebuilder:rbac:groups=bootstrap.cluster.x-k8s.io,resources=k0scontrollerconfigs,verbs=get;list;watch
 // +kubebuilder:rbac:groups=bootstrap.cluster.x-k8s.io,resources=k0scontrollerconfigs/status,verbs=patch
 // +kubebuilder:rbac:groups=bootstrap.cluster.x-k8s.io,resources=k0scontrollerconfigs/finalizers,verbs=update
 // +kubebuilder:rbac:groups=cluster.x-k8s.io,resources=clusters;machines,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch;delete
 
 // SetupWithManager starts the controller. Besides configs it watches what they wait for: Machines (their own, and the
 // health of the cluster's other controllers), Clusters, Secrets and ConfigMaps with a cluster's name, and the connections

@@ -35,8 +35,8 @@ func asManager(t *testing.T) client.Client {
 	return c
 }
 
-// TestRights: with the rights of the release, and no others, controllers get their data, the lock changes hands, and a
-// token comes and goes.
+// TestRights: with the rights of the release, and no others, controllers get their data, the lock finds its owner and
+// changes hands, and a token comes and goes.
 func TestRights(t *testing.T) {
 	t.Parallel()
 	manager := asManager(t)
@@ -45,6 +45,11 @@ func TestRights(t *testing.T) {
 	first.first()
 	first.settle()
 	assert.True(t, first.isReady())
+	orphan := first.lock()
+	orphan.OwnerReferences = nil
+	require.NoError(t, env.Client.Update(t.Context(), orphan))
+	first.settle()
+	assert.NotEmpty(t, first.lock().OwnerReferences)
 	require.NoError(t, env.Client.Delete(t.Context(), first.machine(name)))
 	first.controller(other)
 	first.settleOther()

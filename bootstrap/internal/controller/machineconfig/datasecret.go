@@ -25,8 +25,11 @@ func (r *Steps) DataSecretLookedUp(ctx context.Context, s *Scope) (phase.Outcome
 
 // DataSecretOwned takes a Secret of the config's name for its bootstrap data if the Machine does: both are restored from
 // a backup, and the Secret still names the config of then. Without that the Secret is somebody else's, or that of a
-// config of the same name that was deleted a moment ago.
+// config of the same name that was deleted a moment ago. The reference to the config follows the version of its API.
 func (r *Steps) DataSecretOwned(ctx context.Context, s *Scope) (phase.Outcome, error) {
+	if s.DataSecret != nil {
+		return phase.Continue(), r.Applier.Adopt(ctx, s.Config, s.DataSecret)
+	}
 	if s.strangeSecret == nil {
 		return phase.Continue(), nil
 	}

@@ -3,6 +3,7 @@
 package workerconfig_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -55,6 +56,22 @@ func TestARestoredDataSecretIsAdopted(t *testing.T) {
 	assert.Len(t, w.secret(name).OwnerReferences, 1, "the config of before is no owner any more")
 	assert.Equal(t, data, w.secret(name).Data)
 	assert.Equal(t, name, w.config().Status.DataSecretName)
+	assert.True(t, w.isReady())
+}
+
+// TestTheDataSecretFollowsTheVersionOfTheAPI: Cluster API expects references to name the version in use.
+func TestTheDataSecretFollowsTheVersionOfTheAPI(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ready()
+	w.settle()
+	secret := w.secret(name)
+	want := secret.OwnerReferences
+	secret.OwnerReferences = slices.Clone(want)
+	secret.OwnerReferences[0].APIVersion = "bootstrap.cluster.x-k8s.io/v1alpha1"
+	require.NoError(t, env.Client.Update(t.Context(), secret))
+	w.settle()
+	assert.Equal(t, want, w.secret(name).OwnerReferences)
 	assert.True(t, w.isReady())
 }
 

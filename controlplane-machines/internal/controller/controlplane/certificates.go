@@ -62,6 +62,9 @@ func (r *Reconciler) certificatesExist(ctx context.Context, s *scope) (phase.Out
 
 func (r *Reconciler) certificates(ctx context.Context, s *scope) (map[pki.Purpose]pki.Pair, error) {
 	store := pki.Store{Reader: r.Client, Live: r.Live, Writer: r.Applier, Issuer: r.Issuer}
+	if err := store.Adopt(ctx, s.controlPlane, s.clusterKey(), s.purposes()...); err != nil {
+		return nil, err
+	}
 	if s.everInitialized() {
 		return store.Existing(ctx, s.clusterKey(), s.purposes()...)
 	}
