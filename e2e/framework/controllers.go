@@ -68,16 +68,12 @@ func (c Cluster) Scale(t *testing.T, replicas int) {
 	c.Change(t, fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas))
 }
 
-// Replaced wishes for new controllers: the control plane gets another template for its machines, of the same content.
+// Replaced wishes for new controllers: the control plane gets another template for its machines, of the same content. It
+// ends with the Cluster, which owns it from then on.
 func (c Cluster) Replaced(t *testing.T, template string) {
 	t.Helper()
 	manifest := strings.NewReplacer("{name}", template, "{namespace}", Namespace).Replace(machineTemplate)
 	require.NoError(t, c.lab.feed(t.Context(), manifest, "apply"))
-	t.Cleanup(func() {
-		_, err := c.lab.kubectl(context.WithoutCancel(t.Context()), "delete", "labmachinetemplate", template,
-			"--ignore-not-found")
-		require.NoError(t, err)
-	})
 	c.Change(t, `{"spec":{"machineTemplate":{"spec":{"infrastructureRef":{"name":"`+template+`"}}}}}`)
 }
 

@@ -39,8 +39,8 @@ type Objects struct {
 	Workload *k0snode.Objects
 	// Report is the judgement of it; the zero value before there is one.
 	Report k0snode.Report
-	// Trouble is what keeps Machines from being made as the spec asks for, though the cluster is up. While there is any, no
-	// Machine is made or removed.
+	// Trouble is what keeps Machines from being made as the spec asks for, though the cluster is up. While there is any, none
+	// is replaced.
 	Trouble []string
 }
 

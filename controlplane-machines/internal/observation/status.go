@@ -110,7 +110,7 @@ func (o Objects) next(action rollout.Action) string {
 		parts = append(parts, action.Message)
 	}
 	for _, trouble := range o.Trouble {
-		parts = append(parts, "no Machine is made or removed: "+trouble)
+		parts = append(parts, "no Machine is made or replaced: "+trouble)
 	}
 	return list(append(parts, o.leaveSteps()...))
 }

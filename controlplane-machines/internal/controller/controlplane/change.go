@@ -23,12 +23,13 @@ const cacheDelay = time.Second
 
 // machinesChanged makes or removes one Machine, or does nothing. Whoever decides from a cache may decide from yesterday:
 // before anything is made or removed, everything is read from the API server, and decided again. While Machines cannot be
-// made, none is removed either: another one may be needed for it.
+// made, none is replaced.
 func (r *Reconciler) machinesChanged(ctx context.Context, s *scope) (phase.Outcome, error) {
-	if s.isHeld() {
+	s.decide()
+	if s.isHeld() && needsAnother(s.action) {
+		s.action = rollout.Action{}
 		return phase.Continue(), nil
 	}
-	s.decide()
 	if s.action.Kind != rollout.Create && s.action.Kind != rollout.Delete {
 		return r.settled(ctx, s)
 	}
@@ -60,10 +61,17 @@ func sameChange(a, b rollout.Action) bool {
 	return a.Kind == b.Kind && a.Machine == b.Machine && a.Role == b.Role && a.FailureDomain == b.FailureDomain
 }
 
+// needsAnother tells that an action makes a Machine, or removes one so that another takes its place.
+func needsAnother(action rollout.Action) bool {
+	return action.Kind == rollout.Create || action.Kind == rollout.Delete && action.Reason == rollout.ReasonRollingOut
+}
+
 // settled ends the life of a control plane of which nothing is left, and lets any other go on.
 func (r *Reconciler) settled(ctx context.Context, s *scope) (phase.Outcome, error) {
 	if !s.deleting() {
-		s.bootstrapTakes()
+		if !s.isHeld() {
+			s.bootstrapTakes()
+		}
 		return phase.Continue(), nil
 	}
 	if s.action.Kind != rollout.Nothing {

@@ -20,7 +20,7 @@ const holdDelay = 15 * time.Second
 type runPhase = func(ctx context.Context, s *scope) (phase.Outcome, error)
 
 // holding lets a pass go on without what is needed only to make Machines, once the cluster has been up: its controllers
-// are looked at, told and let go as ever. What is missing is told in condition, and no Machine is made or removed.
+// are looked at, told and let go as ever. What is missing is told in condition, and no Machine is made or replaced.
 func holding(condition string, run runPhase) runPhase {
 	return func(ctx context.Context, s *scope) (phase.Outcome, error) {
 		outcome, err := run(ctx, s)
@@ -52,7 +52,7 @@ func (s *scope) hold(hold phase.WaitError) {
 	s.lookAfter(hold.After)
 }
 
-// isHeld tells that no Machine may be made or removed.
+// isHeld tells that no Machine can be made.
 func (s *scope) isHeld() bool { return len(s.trouble) > 0 }
 
 // isRefusal tells that an API server has understood a write and does not want it: the same write fails again.

@@ -65,7 +65,7 @@ func labelled(value string) func(*controlplanev1.K0sControlPlane) {
 }
 
 // TestHeld: what is needed to make Machines may be missing while a cluster is up. Its controllers are judged and let go as
-// ever, people read what is missing, and no Machine is made or removed until it is there.
+// ever, people read what is missing, and no Machine is made until it is there.
 func TestHeld(t *testing.T) {
 	t.Parallel()
 	for name, h := range hindrances() {
@@ -74,7 +74,7 @@ func TestHeld(t *testing.T) {
 			w := newWorld(t, replicas(3)).settled()
 			before := w.names()
 			h.begin(w)
-			w.change(replicas(1))
+			w.change(replicas(5))
 			for range 8 {
 				w.step() // Konnectivity is looked at once a minute.
 			}
@@ -88,12 +88,12 @@ func TestHeld(t *testing.T) {
 			})
 			w.remove(before[2])
 			w.until("its end", func() bool { return len(w.names()) == 2 })
-			assert.Equal(t, before[:2], w.names(), "none is made or removed beside it")
+			assert.Equal(t, before[:2], w.names(), "none is made in its place")
 			w.isHeld(h)
 
 			h.end(w)
+			w.change(replicas(3))
 			w.settled()
-			assert.Len(t, w.names(), 1)
 			w.is(controlplanev1.MachinesUpToDateCondition, metav1.ConditionTrue)
 			w.is(controlplanev1.BootstrapProviderReadyCondition, metav1.ConditionTrue)
 		})
@@ -104,11 +104,34 @@ func (w *world) isHeld(h hindrance) {
 	w.t.Helper()
 	w.is(controlplanev1.AvailableCondition, metav1.ConditionTrue)
 	assert.Contains(w.t, w.condition(controlplanev1.MachinesUpToDateCondition).Message, h.message)
-	assert.Contains(w.t, w.is(controlplanev1.ScalingDownCondition, metav1.ConditionTrue).Message,
-		"no Machine is made or removed: ")
+	assert.Contains(w.t, w.is(controlplanev1.ScalingUpCondition, metav1.ConditionTrue).Message,
+		"no Machine is made or replaced: ")
 	if h.told != "" {
 		assert.Contains(w.t, w.is(h.told, metav1.ConditionFalse).Message, h.message)
 	}
+}
+
+// TestHeldRollout: no Machine goes for one that cannot be made, and those that are too many go all the same.
+func TestHeldRollout(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, replicas(3), deleteFirst).settled()
+	before := w.names()
+	w.change(otherTemplate)
+	for range 8 {
+		w.step()
+	}
+	assert.Equal(t, before, w.names())
+	assert.Contains(t, w.is(controlplanev1.RollingOutCondition, metav1.ConditionTrue).Message, "large")
+
+	w.change(func(c *controlplanev1.K0sControlPlane) {
+		replicas(1)(c)
+		c.Spec.UpdateStrategy = controlplanev1.UpdateStrategyRecreate
+		c.Spec.MachineTemplate.Spec.InfrastructureRef.Name = template
+	})
+	hindrances()["TemplateMissing"].begin(w)
+	w.settled()
+	assert.Len(t, w.double.Voters(), 1)
+	w.is(controlplanev1.MachinesUpToDateCondition, metav1.ConditionUnknown)
 }
 
 // TestNotHeldBeforeTheClusterIsUp: a new cluster waits, and says for what.

@@ -88,7 +88,7 @@ type Reconciler struct {
 
 // Reconcile brings one control plane one step nearer to what its spec asks for, in this order. Each phase ends the pass
 // when it has to wait for something; a watch, or a pause where nothing can be watched, starts the next. What 5, 8 and 10
-// wait for is needed to make Machines: a deletion, and a cluster that has been up, go on without, and then 17 does nothing.
+// wait for is needed to make Machines: a deletion, and a cluster that has been up, go on without, and 17 makes and replaces none.
 //
 //  1. clusterFound: the Cluster owns the control plane.
 //  2. notPaused: neither the Cluster nor the control plane is paused.

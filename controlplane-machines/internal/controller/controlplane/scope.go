@@ -53,7 +53,7 @@ type scope struct {
 	k0s    *k0snode.Objects
 	report k0snode.Report
 
-	// trouble is what keeps Machines from being made; while there is any, none is removed either.
+	// trouble is what keeps Machines from being made; while there is any, none is replaced.
 	trouble []string
 	// action is what the pass has decided, if it came so far.
 	action rollout.Action
