@@ -76,7 +76,7 @@ func (l look) renewal(name string, seen sighting) verdict {
 // counted judges all controllers whose lease is not known at once, by counting. Another machine's lease can be taken for
 // one of theirs only if there is a controller that is neither a Machine nor a member of etcd.
 func (l look) counted() verdict {
-	machines := l.uncounted()
+	machines, joining := l.uncounted()
 	tally := map[freshness]int{}
 	for _, seen := range l.unnamed() {
 		if seen.lease.Holder != "" {
@@ -90,6 +90,8 @@ func (l look) counted() verdict {
 		return verdict{freshness: stale, message: "no controller renews its lease"}
 	case tally[fresh]+tally[undecided] >= machines:
 		return verdict{message: "waiting to see the leases of the controllers being renewed"}
+	case tally[fresh]+tally[undecided] >= machines-joining:
+		return verdict{message: "a controller that joins has no lease yet, and this release of k0s does not tell which is whose"}
 	}
 	return verdict{final: true, message: fmt.Sprintf(
 		"%d of %d controllers renew their lease; this release of k0s does not tell which",
@@ -98,13 +100,16 @@ func (l look) counted() verdict {
 	)}
 }
 
-// uncounted is how many controllers there may be whose lease is not known.
-func (l look) uncounted() int {
-	count := 0
+// uncounted is how many controllers there may be whose lease is not known, and how many of them have not joined yet.
+func (l look) uncounted() (count, joining int) {
 	for _, machine := range l.facts.Machines {
 		member := l.members[machine.Name]
-		if machine.DataGiven && member.Joined != JoinedFalse && l.leaseName(member) == "" {
-			count++
+		if !machine.DataGiven || member.Joined == JoinedFalse || l.leaseName(member) != "" {
+			continue
+		}
+		count++
+		if l.mayBeJoining(machine) {
+			joining++
 		}
 	}
 	for _, stray := range l.strays {
@@ -112,7 +117,17 @@ func (l look) uncounted() int {
 			count++
 		}
 	}
-	return count
+	return count, joining
+}
+
+// mayBeJoining tells that a controller that has its data has not been seen as a full one.
+func (l look) mayBeJoining(machine Machine) bool {
+	if l.facts.Storage == StorageEtcd {
+		_, known := l.members[machine.Name]
+		return !known
+	}
+	_, seen := l.nodes[machine.Name]
+	return !seen && !machine.WasMember && len(l.nodes) > 0
 }
 
 // unnamed are the leases that are not known to be somebody's.

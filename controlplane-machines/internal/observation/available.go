@@ -59,7 +59,8 @@ func (f *findings) part(o Objects, conditionType string) {
 	}
 }
 
-// addMajority wants one controller that works, and of etcd more than half of the votes.
+// addMajority wants one controller that works, and of etcd more than half of the votes. Where it is not known of enough of
+// them, an API server that has just answered from its database is enough.
 func (o Objects) addMajority(found *findings) {
 	works, sick, votes := 0, 0, 0
 	for _, machine := range o.Machines {
@@ -86,5 +87,7 @@ func (o Objects) addMajority(found *findings) {
 		found.against = append(found.against, line)
 		return
 	}
-	found.unknown = append(found.unknown, line)
+	if !o.current() {
+		found.unknown = append(found.unknown, line)
+	}
 }

@@ -62,9 +62,9 @@ func (f *findings) leftOver(o Objects) {
 	}
 }
 
-// databaseVerdict judges a database that k0s does not run by the API servers, which work only while they reach it.
+// databaseVerdict judges a database that k0s does not run by the API servers, which answer only while they reach it.
 func (o Objects) databaseVerdict() verdict {
-	if slices.ContainsFunc(o.Machines, o.works) {
+	if o.current() || slices.ContainsFunc(o.Machines, o.works) {
 		return verdict{status: metav1.ConditionTrue, reason: controlplanev1.HealthyReason}
 	}
 	return verdict{

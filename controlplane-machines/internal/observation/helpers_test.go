@@ -234,6 +234,14 @@ func wish(set func(*controlplanev1.K0sControlPlane)) change {
 	return func(_ *testing.T, o *observation.Objects) { set(o.ControlPlane) }
 }
 
+// uncounted is a look at which leases could not be told apart.
+func uncounted(_ *testing.T, o *observation.Objects) {
+	for name, known := range o.Report.States {
+		known.Health, known.Message = controlplane.HealthUnknown, "2 of 3 controllers renew their lease"
+		o.Report.States[name] = known
+	}
+}
+
 func kine(_ *testing.T, o *observation.Objects) {
 	o.Storage = k0snode.StorageForeign
 	o.Workload.Members = nil

@@ -60,7 +60,8 @@ func scenarios() map[string][]change {
 		"deleting":              {deletedControlPlane, leaving},
 		"deleted":               {deletedControlPlane, noMachines},
 		"kine":                  {kine},
-		"kine-down":             {kine, sick("m1"), sick("m2"), sick("m3")},
+		"kine-down":             {kine, sick("m1"), sick("m2"), sick("m3"), silent},
+		"kine-joining":          {kine, uncounted},
 		"with-nodes": {func(_ *testing.T, o *observation.Objects) {
 			for _, machine := range o.Machines {
 				machine.Status.NodeRef.Name = machine.Name
