@@ -44,6 +44,10 @@ const (
 	VerdictRefused Verdict = "Refused"
 )
 
+// Taken is how it is recorded that k0s has taken the configuration with a fingerprint. Its verdict is an event, which is
+// gone after an hour, and a condition does not survive a move.
+func Taken(fingerprint string) string { return fingerprint + ":taken" }
+
 // Opinion is a verdict with what k0s says about it.
 type Opinion struct {
 	// Verdict is the verdict.

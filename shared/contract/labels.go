@@ -28,7 +28,7 @@ const (
 	// the address of a node of the management cluster.
 	EndpointSourceAnnotation = "k0smotron.io/endpoint-source"
 	// AppliedConfigAnnotation is beside it, and on a control plane on Machines: the fingerprint of the cluster-wide
-	// configuration applied last. On the latter ":taken" follows once k0s has taken it.
+	// configuration applied last, and ":taken" once k0s has taken it.
 	AppliedConfigAnnotation = "k0smotron.io/applied-cluster-config"
 	// RestartedAnnotation is on pod templates: the day on which pods had to be restarted to renew certificates.
 	RestartedAnnotation = "k0smotron.io/restarted"

@@ -54,21 +54,33 @@ func (r *Reconciler) configured(
 	config *unstructured.Unstructured,
 ) (phase.Outcome, error) {
 	fingerprint := s.key.Fingerprint(s.config.Data[desired.KeyClusterWide])
-	if s.config.Annotations[contract.AppliedConfigAnnotation] != fingerprint {
-		done, err := r.Clusters.ApplyConfig(ctx, s.access, config)
-		if err != nil || !done {
-			return s.unknown("waiting for k0s to serve its configuration"), err
-		}
-		return s.unknown(awaitingVerdict), r.recordApplied(ctx, s, fingerprint)
+	switch s.config.Annotations[contract.AppliedConfigAnnotation] {
+	case clusterconfig.Taken(fingerprint):
+		return s.judged(hosted.Opinion{Verdict: clusterconfig.VerdictReconciled}), nil
+	case fingerprint:
+		return r.verdictKept(ctx, s, config)
 	}
-	if conditions.IsTrue(s.controlPlane, controlplanev1.ConfigurationAppliedCondition) {
-		return phase.Continue(), nil
+	done, err := r.Clusters.ApplyConfig(ctx, s.access, config)
+	if err != nil || !done {
+		return s.unknown("waiting for k0s to serve its configuration"), err
 	}
+	return s.unknown(awaitingVerdict), r.recordApplied(ctx, s, fingerprint)
+}
+
+// verdictKept asks for the verdict and tells it. A good one is recorded, and not asked for again.
+func (r *Reconciler) verdictKept(
+	ctx context.Context, s *scope, config *unstructured.Unstructured,
+) (phase.Outcome, error) {
 	opinion, err := r.Clusters.Opinion(ctx, s.access, config.GroupVersionKind().GroupVersion())
 	if err != nil {
 		return phase.Outcome{}, err
 	}
-	return s.judged(opinion), nil
+	outcome := s.judged(opinion)
+	if opinion.Verdict != clusterconfig.VerdictReconciled {
+		return outcome, nil
+	}
+	applied := s.config.Annotations[contract.AppliedConfigAnnotation]
+	return outcome, r.recordApplied(ctx, s, clusterconfig.Taken(applied))
 }
 
 func clusterWide(s *scope) (*unstructured.Unstructured, error) {
@@ -80,9 +92,9 @@ func clusterWide(s *scope) (*unstructured.Unstructured, error) {
 }
 
 // recordApplied notes on the Secret what is in effect, so that nobody has to ask the cluster again.
-func (r *Reconciler) recordApplied(ctx context.Context, s *scope, fingerprint string) error {
+func (r *Reconciler) recordApplied(ctx context.Context, s *scope, record string) error {
 	secret := s.wantedConfig.DeepCopy()
-	child.Annotate(&secret.ObjectMeta, map[string]string{contract.AppliedConfigAnnotation: fingerprint})
+	child.Annotate(&secret.ObjectMeta, map[string]string{contract.AppliedConfigAnnotation: record})
 	return r.Applier.Apply(ctx, s.controlPlane, secret)
 }
 

@@ -51,7 +51,7 @@ func (s *scope) unanswered() error {
 	const condition = controlplanev1.ConfigurationAppliedCondition
 	told := conditions.Get(s.controlPlane, condition)
 	switch applied := s.controlPlane.Annotations[contract.AppliedConfigAnnotation]; {
-	case applied == taken(fingerprint):
+	case applied == clusterconfig.Taken(fingerprint):
 		s.judged(clusterconfig.Opinion{Verdict: clusterconfig.VerdictReconciled})
 		return nil
 	case applied == fingerprint && told != nil && told.Reason != controlplanev1.WaitingReason:
@@ -70,7 +70,7 @@ func (r *Reconciler) configured(ctx context.Context, s *scope) error {
 	access := clusterconfig.Access{Client: s.connection.Live, FieldOwner: r.FieldOwner}
 	config := &unstructured.Unstructured{Object: s.configuration.ClusterWide}
 	switch s.controlPlane.Annotations[contract.AppliedConfigAnnotation] {
-	case taken(fingerprint):
+	case clusterconfig.Taken(fingerprint):
 		s.judged(clusterconfig.Opinion{Verdict: clusterconfig.VerdictReconciled})
 		return nil
 	case fingerprint:
@@ -85,10 +85,6 @@ func (r *Reconciler) configured(ctx context.Context, s *scope) error {
 	return r.Applier.Annotate(ctx, s.controlPlane, contract.AppliedConfigAnnotation, fingerprint)
 }
 
-// taken is how it is recorded that k0s has taken the configuration with a fingerprint: its verdict is an event, which is
-// gone after an hour, and the condition does not survive a move.
-func taken(fingerprint string) string { return fingerprint + ":taken" }
-
 // verdictKept asks for the verdict and tells it. A good one is recorded, and not asked for again.
 func (r *Reconciler) verdictKept(
 	ctx context.Context, s *scope, access clusterconfig.Access, config *unstructured.Unstructured,
@@ -102,7 +98,7 @@ func (r *Reconciler) verdictKept(
 		return nil
 	}
 	applied := s.controlPlane.Annotations[contract.AppliedConfigAnnotation]
-	return r.Applier.Annotate(ctx, s.controlPlane, contract.AppliedConfigAnnotation, taken(applied))
+	return r.Applier.Annotate(ctx, s.controlPlane, contract.AppliedConfigAnnotation, clusterconfig.Taken(applied))
 }
 
 func (s *scope) judged(opinion clusterconfig.Opinion) {
