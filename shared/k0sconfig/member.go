@@ -27,25 +27,13 @@ func JoinPort(document map[string]any) int {
 }
 
 // DataFile is the file that a controller with this ClusterConfig document has
-// once it holds the state of the cluster or a copy of it, relative to the data
-// directory unless it is absolute. It is empty where the state lies elsewhere.
+// once it holds a copy of the state of the cluster, relative to the data
+// directory. It is empty where the state lies elsewhere.
 func DataFile(document map[string]any) string {
 	if ManagesEtcd(document) {
 		return "etcd/member/snap/db"
 	}
-	if lookupAs[string](document, at("spec.storage.type")) != "kine" {
-		return ""
-	}
-	source := lookupAs[string](document, at("spec.storage.kine.dataSource"))
-	if source == "" {
-		return "db/state.db"
-	}
-	file, isFile := strings.CutPrefix(source, "sqlite://")
-	if !isFile {
-		return ""
-	}
-	file, _, _ = strings.Cut(strings.TrimPrefix(file, "file:"), "?")
-	return file
+	return ""
 }
 
 func etcdArgs() path { return at("spec.storage.etcd.extraArgs") }

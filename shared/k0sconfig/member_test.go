@@ -25,15 +25,8 @@ func TestWhereTheStateIs(t *testing.T) {
 		"EtcdArgs":     {user: `spec: {storage: {etcd: {extraArgs: {a: b}}}}`, manages: true, file: "etcd/member/snap/db", port: 9443},
 		"ExternalEtcd": {user: `spec: {storage: {etcd: {externalCluster: {endpoints: [x]}}}}`, port: 9443},
 		"Database":     {user: `spec: {storage: {type: kine, kine: {dataSource: "postgres://u:p@h/db"}}}`, port: 9443},
-		"SQLite":       {user: `spec: {storage: {type: kine}}`, file: "db/state.db", port: 9443},
-		"SQLiteFile": {
-			user: `spec: {storage: {type: kine, kine: {dataSource: "sqlite:///data/k.db?mode=rwc"}}}`, file: "/data/k.db", port: 9443,
-		},
-		"SQLiteURI": {
-			user: `spec: {storage: {type: kine, kine: {dataSource: "sqlite://file:/data/k.db"}}}`, file: "/data/k.db", port: 9443,
-		},
-		"JoinPort":  {user: `spec: {api: {k0sApiPort: 19443}}`, manages: true, file: "etcd/member/snap/db", port: 19443},
-		"WrongType": {user: `spec: {api: {k0sApiPort: "x"}, storage: []}`, manages: true, file: "etcd/member/snap/db", port: 9443},
+		"JoinPort":     {user: `spec: {api: {k0sApiPort: 19443}}`, manages: true, file: "etcd/member/snap/db", port: 19443},
+		"WrongType":    {user: `spec: {api: {k0sApiPort: "x"}, storage: []}`, manages: true, file: "etcd/member/snap/db", port: 9443},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

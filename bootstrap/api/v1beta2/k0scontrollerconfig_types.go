@@ -28,7 +28,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.files) || self.files.all(f, f.path != '/etc/k0s/k0s.yaml')",message="/etc/k0s/k0s.yaml is made from k0s: remove the file, and put its content there"
 type K0sConfigSpec struct {
 	// k0s is a k0s ClusterConfig (apiVersion k0s.k0sproject.io/v1beta1) whose values are kept. What differs between
-	// machines, such as the name of the etcd member, is filled in.
+	// machines, such as the name of the etcd member, is filled in. With storage.type kine a kine.dataSource is needed that
+	// all controllers reach: SQLite and the NATS server inside kine, which keep the state on one machine, are refused.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	// +kubebuilder:validation:Type=object

@@ -3,11 +3,8 @@
 package bootstrapdata
 
 import (
-	"errors"
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/shared/k0sconfig"
@@ -80,9 +77,8 @@ func BuildController(c Controller) (Data, error) {
 // configFile is k0s.yaml: what k0s reads from its file alone. It may hold the
 // credentials of a database.
 func configFile(c Controller) (File, error) {
-	if c.Spec.Role == bootstrapv1.ControllerRoleJoining && !canBeJoined(c.K0s) {
-		return File{}, errors.New("spec.k0s: spec.storage: SQLite keeps the state of the cluster on its first machine, " +
-			"no other controller can join: use etcd, or a database that all controllers reach")
+	if err := k0sconfig.Joinable(c.K0s); err != nil {
+		return File{}, fmt.Errorf("spec.k0s: %w", err)
 	}
 	facts := k0sconfig.Facts{Version: c.Version}
 	if k0sconfig.ManagesEtcd(c.K0s) {
@@ -94,10 +90,6 @@ func configFile(c Controller) (File, error) {
 	}
 	text, err := config.NodeLocalYAML()
 	return File{Path: configPath, Content: text, Permissions: secretMode}, err
-}
-
-func canBeJoined(document map[string]any) bool {
-	return k0sconfig.ManagesEtcd(document) || k0sconfig.DataFile(document) == ""
 }
 
 // controllerParameters are what the script has to know, one name=value per line.
@@ -113,12 +105,12 @@ func controllerParameters(c Controller) []string {
 		parameters, machineParameters(c.Spec.InstallSpec), downloadParameters(c.Spec.InstallSpec, c.Version))
 }
 
-// dataFile is there once the machine holds the state of the cluster or a copy
-// of it; empty where the state lies elsewhere.
+// dataFile is there once the machine holds a copy of the state of the cluster;
+// empty where the state lies elsewhere.
 func dataFile(c Controller) string {
 	file := k0sconfig.DataFile(c.K0s)
-	if file == "" || path.IsAbs(file) {
-		return file
+	if file == "" {
+		return ""
 	}
 	return dataDir(c.Spec.Args) + "/" + file
 }
@@ -177,7 +169,7 @@ func guardFiles(c Controller) []File {
 			"# do that in the boot in which this machine is made a controller, and never again.\n" +
 			"[Unit]\n" +
 			"AssertPathExists=|" + permitPath + "\n" +
-			"AssertPathExists=|" + strings.ReplaceAll(data, "%", "%%") + "\n"),
+			"AssertPathExists=|" + data + "\n"),
 		Permissions: publicMode,
 	}}
 }

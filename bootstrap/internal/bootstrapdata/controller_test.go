@@ -164,8 +164,6 @@ func TestTheGuardKnowsWhereTheDataIs(t *testing.T) {
 	}{
 		"Etcd":        {want: etcdData},
 		"DataDir":     {args: []bootstrapv1.ControllerArg{"--data-dir=/data"}, want: "/data/etcd/member/snap/db"},
-		"SQLite":      {k0s: `spec: {storage: {type: kine}}`, want: "/var/lib/k0s/db/state.db"},
-		"SQLiteFile":  {k0s: `spec: {storage: {type: kine, kine: {dataSource: "sqlite:///a%b"}}}`, want: "/a%%b"},
 		"Elsewhere":   {k0s: `spec: {storage: {type: kine, kine: {dataSource: "mysql://x"}}}`},
 		"NotK0sEtcds": {k0s: `spec: {storage: {etcd: {externalCluster: {endpoints: ["https://e:2379"], etcdPrefix: p}}}}`},
 	} {
@@ -197,7 +195,7 @@ func TestNeedsToken(t *testing.T) {
 	}{
 		"First":         {bootstrapv1.ControllerRoleFirst, "", false},
 		"Joining":       {bootstrapv1.ControllerRoleJoining, "", true},
-		"JoinsDatabase": {bootstrapv1.ControllerRoleJoining, `spec: {storage: {type: kine}}`, false},
+		"JoinsDatabase": {bootstrapv1.ControllerRoleJoining, `spec: {storage: {type: kine, kine: {dataSource: "mysql://x"}}}`, false},
 	} {
 		assert.Equal(t, test.want, bootstrapdata.NeedsToken(test.role, document(t, test.k0s)), name)
 	}
@@ -227,12 +225,22 @@ func TestBuildControllerRefuses(t *testing.T) {
 			},
 			`"mine" contradicts "tiger-x7k2p" from the name of the Machine`,
 		},
+		"SQLite": {
+			func(c *bootstrapdata.Controller) { c.K0s = document(t, `spec: {storage: {type: kine}}`) },
+			"spec.k0s: spec.storage.kine.dataSource: is not set, so kine uses SQLite",
+		},
 		"JoiningSQLite": {
 			func(c *bootstrapdata.Controller) {
 				c.Spec.Role = bootstrapv1.ControllerRoleJoining
-				c.K0s = document(t, `spec: {storage: {type: kine}}`)
+				c.K0s = document(t, `spec: {storage: {type: kine, kine: {dataSource: "sqlite:///a"}}}`)
 			},
-			"SQLite keeps the state of the cluster on its first machine, no other controller can join",
+			`spec.k0s: spec.storage.kine.dataSource: "sqlite://…" is a file`,
+		},
+		"EmbeddedNATS": {
+			func(c *bootstrapdata.Controller) {
+				c.K0s = document(t, `spec: {storage: {type: kine, kine: {dataSource: "nats://h"}}}`)
+			},
+			"makes kine run a NATS server itself: the state of the cluster would lie on one machine",
 		},
 		"ACertificateOfOurs": {
 			func(c *bootstrapdata.Controller) { c.Files = []bootstrapdata.File{{Path: "/var/lib/k0s/pki/ca.key"}} },

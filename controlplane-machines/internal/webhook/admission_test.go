@@ -38,8 +38,13 @@ func create(t *testing.T, spec string) (*unstructured.Unstructured, error) {
 	t.Helper()
 	var fields map[string]any
 	require.NoError(t, yaml.Unmarshal([]byte(spec), &fields))
+	return createKind(t, "K0sControlPlane", fields)
+}
+
+func createKind(t *testing.T, kind string, fields map[string]any) (*unstructured.Unstructured, error) {
+	t.Helper()
 	o := &unstructured.Unstructured{Object: map[string]any{"spec": fields}}
-	o.SetGroupVersionKind(controlplanev1.GroupVersion.WithKind("K0sControlPlane"))
+	o.SetGroupVersionKind(controlplanev1.GroupVersion.WithKind(kind))
 	o.SetNamespace("default")
 	o.SetGenerateName("tiger-")
 	return o, env.Client.Create(t.Context(), o)
@@ -57,6 +62,14 @@ func TestServed(t *testing.T) {
 	_, err = create(t, minimal+"k0sConfigSpec: {k0s: {spec: {nonsense: 1}}}")
 	assert.True(t, apierrors.IsInvalid(err), "%v", err)
 	require.ErrorContains(t, err, "spec.k0sConfigSpec.k0s.spec.nonsense")
+
+	_, err = create(t, minimal+"k0sConfigSpec: {k0s: {spec: {storage: {type: kine, kine: {dataSource: 'sqlite:///a'}}}}}")
+	assert.True(t, apierrors.IsInvalid(err), "%v", err)
+	require.ErrorContains(
+		t,
+		err,
+		dataSource+`: Invalid value: "\"sqlite://…\"": is a file: the state of the cluster would`,
+	)
 
 	require.NoError(
 		t,
@@ -86,7 +99,7 @@ func TestScaleIsServed(t *testing.T) {
 	assert.True(t, apierrors.IsForbidden(err), "%v", err)
 	require.ErrorContains(t, err, "must be odd")
 
-	kine, err := create(t, minimal+"k0sConfigSpec: {k0s: {spec: {storage: {type: kine}}}}")
+	kine, err := create(t, minimal+"k0sConfigSpec: {k0s: "+kine+"}")
 	require.NoError(t, err)
 	require.NoError(t, scale(kine, 2))
 }
@@ -168,6 +181,6 @@ func TestMatchConditions(t *testing.T) {
 	}
 	manifests, err := os.ReadFile("../../config/webhook/manifests.yaml")
 	require.NoError(t, err)
-	assert.Equal(t, 3, conditions, "one for each webhook")
-	assert.Equal(t, 3, strings.Count(string(manifests), "failurePolicy: Fail"))
+	assert.Equal(t, 4, conditions, "one for each webhook")
+	assert.Equal(t, 4, strings.Count(string(manifests), "failurePolicy: Fail"))
 }

@@ -31,25 +31,25 @@ func reading(controlPlane *controlplanev1.K0sControlPlane) (document, field.Erro
 	}
 	user, err := k0sconfig.Parse(controlPlane.Spec.K0sConfigSpec.K0s.Raw)
 	if err != nil {
-		return document{version: version}, field.ErrorList{field.Invalid(documentPath(), "(document)", err.Error())}
+		return document{version: version}, problemsOf(err, documentPath())
 	}
 	_, err = k0sconfig.Effective(user, k0sconfig.Facts{Version: version})
-	return document{version: version, document: user}, problemsOf(err)
+	return document{version: version, document: user},
+		append(problemsOf(err, documentPath()), problemsOf(k0sconfig.Joinable(user), documentPath())...)
 }
 
-// problemsOf turns what is wrong with the user's document into errors with the path of each.
-func problemsOf(err error) field.ErrorList {
+// problemsOf turns what is wrong with the user's document, which stands at place, into errors with the path of each.
+func problemsOf(err error, place *field.Path) field.ErrorList {
 	var problems k0sconfig.ConfigErrors
 	if !errors.As(err, &problems) {
 		if err != nil {
-			return field.ErrorList{field.Invalid(documentPath(), "(document)", err.Error())}
+			return field.ErrorList{field.Invalid(place, "(document)", err.Error())}
 		}
 		return nil
 	}
 	list := make(field.ErrorList, 0, len(problems))
 	for _, problem := range problems {
-		list = append(list,
-			field.Invalid(documentPath().Child(problem.Path), problem.Value, problem.Message+"; "+problem.Fix))
+		list = append(list, field.Invalid(place.Child(problem.Path), problem.Value, problem.Message+"; "+problem.Fix))
 	}
 	return list
 }

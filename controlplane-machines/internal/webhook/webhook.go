@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package webhook does at admission what the schema cannot say: it adds the leading v of spec.version, which the contract
-// asks of providers, and it checks spec.k0sConfigSpec.k0s, whose fields the schema does not know.
+// asks of providers, and it checks spec.k0sConfigSpec.k0s, whose fields the schema does not know, in templates, too.
 package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -28,10 +29,11 @@ import (
 
 // SetupWithManager registers the webhooks.
 func SetupWithManager(mgr ctrl.Manager) error {
-	err := ctrl.NewWebhookManagedBy(mgr, &controlplanev1.K0sControlPlane{}).
-		WithDefaulter(ControlPlane{}).
-		WithValidator(ControlPlane{}).
-		Complete()
+	err := errors.Join(
+		ctrl.NewWebhookManagedBy(mgr, &controlplanev1.K0sControlPlane{}).
+			WithDefaulter(ControlPlane{}).WithValidator(ControlPlane{}).Complete(),
+		ctrl.NewWebhookManagedBy(mgr, &controlplanev1.K0sControlPlaneTemplate{}).WithValidator(Template{}).Complete(),
+	)
 	if err != nil {
 		return fmt.Errorf("registering webhooks: %w", err)
 	}
@@ -65,7 +67,7 @@ func (ControlPlane) ValidateCreate(
 	if len(problems) == 0 {
 		problems = replicas(controlPlane.WishedReplicas(), read.document)
 	}
-	return read.warnings(), invalid(controlPlane, problems)
+	return read.warnings(), invalid("K0sControlPlane", controlPlane.Name, problems)
 }
 
 // ValidateUpdate checks what changes. An object that stays as it is passes: it must be possible to delete one that a newer
@@ -85,7 +87,7 @@ func (ControlPlane) ValidateUpdate(
 	if len(problems) == 0 {
 		problems = append(changes(before, read), replicas(after.WishedReplicas(), read.document)...)
 	}
-	return read.warnings(), invalid(after, problems)
+	return read.warnings(), invalid("K0sControlPlane", after.Name, problems)
 }
 
 // ValidateDelete lets everything go.
@@ -139,10 +141,9 @@ func (d document) warnings() admission.Warnings {
 	return warnings
 }
 
-func invalid(controlPlane *controlplanev1.K0sControlPlane, problems field.ErrorList) error {
+func invalid(kind, name string, problems field.ErrorList) error {
 	if len(problems) == 0 {
 		return nil
 	}
-	kind := controlplanev1.GroupVersion.WithKind("K0sControlPlane").GroupKind()
-	return apierrors.NewInvalid(kind, controlPlane.Name, problems)
+	return apierrors.NewInvalid(controlplanev1.GroupVersion.WithKind(kind).GroupKind(), name, problems)
 }

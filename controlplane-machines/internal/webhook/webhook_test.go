@@ -45,10 +45,15 @@ func TestDefault(t *testing.T) {
 }
 
 const (
-	kine     = `{"spec":{"storage":{"type":"kine"}}}`
+	kine     = `{"spec":{"storage":{"type":"kine","kine":{"dataSource":"postgres://u:hunter2@h/db"}}}}`
+	sqlite   = `{"spec":{"storage":{"type":"kine"}}}`
+	natsOf1  = `{"spec":{"storage":{"type":"kine","kine":{"dataSource":"nats://u:hunter2@h:4222"}}}}`
+	nats     = `{"spec":{"storage":{"type":"kine","kine":{"dataSource":"nats://u:hunter2@h:4222?noEmbed"}}}}`
 	external = `{"spec":{"storage":{"etcd":{"externalCluster":{"endpoints":["https://a:2379"],"etcdPrefix":"a"}}}}}`
 	broken   = `{"spec":{"nonsense":1}}`
 )
+
+const dataSource = "spec.k0sConfigSpec.k0s.spec.storage.kine.dataSource"
 
 // TestCreate has a case for every rule about a single object.
 func TestCreate(t *testing.T) {
@@ -58,11 +63,18 @@ func TestCreate(t *testing.T) {
 		replicas          int32
 		want              []string
 	}{
-		"Minimal":     {version: version, replicas: 1},
-		"Three":       {version: version, replicas: 3},
-		"Two":         {version, "", 2, []string{"spec.replicas", "must be odd", "write 1 or 3"}},
-		"Four":        {version, "", 4, []string{"spec.replicas", "write 3 or 5"}},
-		"TwoKine":     {version: version, document: kine, replicas: 2},
+		"Minimal": {version: version, replicas: 1},
+		"Three":   {version: version, replicas: 3},
+		"Two":     {version, "", 2, []string{"spec.replicas", "must be odd", "write 1 or 3"}},
+		"Four":    {version, "", 4, []string{"spec.replicas", "write 3 or 5"}},
+		"TwoKine": {version: version, document: kine, replicas: 2},
+		"TwoNATS": {version: version, document: nats, replicas: 2},
+		"SQLite":  {version, sqlite, 1, []string{dataSource, "is not set", "with one replica, too", "use etcd"}},
+		"SQLiteFile": {
+			version, `{"spec":{"storage":{"type":"kine","kine":{"dataSource":"sqlite:///a"}}}}`, 3,
+			[]string{dataSource, `sqlite://…`, "is a file", "postgres://"},
+		},
+		"NATSInKine":  {version, natsOf1, 3, []string{dataSource, "nats://…", "NATS server itself", "?noEmbed"}},
 		"TwoExternal": {version: version, document: external, replicas: 2},
 		"TwoEtcd":     {version, `{"spec":{"storage":{"type":"etcd"}}}`, 2, []string{"must be odd"}},
 		"NotYAML":     {version, "{", 1, []string{"spec.k0sConfigSpec.k0s"}},
@@ -92,6 +104,7 @@ func check(t *testing.T, err error, want []string) {
 	for _, word := range want {
 		assert.ErrorContains(t, err, word)
 	}
+	assert.NotContains(t, err.Error(), "hunter", "it may be secret")
 }
 
 // TestUpdate has a case for every rule about a change.
@@ -113,6 +126,10 @@ func TestUpdate(t *testing.T) {
 		"Scale":         {before: of(""), after: state{version, "", 5}},
 		"ScaleEven":     {of(""), state{version, "", 4}, []string{"spec.replicas", "must be odd"}},
 		"ScaleEvenKine": {before: of(kine), after: state{version, kine, 4}},
+		"SQLite":        {of(kine), of(sqlite), []string{dataSource, "is not set"}},
+		"SQLiteStays":   {before: of(sqlite), after: of(sqlite)},
+		"SQLiteUpgrade": {state{"v1.35.7+k0s.0", sqlite, 1}, state{version, sqlite, 1}, []string{dataSource}},
+		"SQLiteToEtcd":  {before: of(sqlite), after: of("")}, // There was never more than one machine, and nothing to lose.
 		"Storage":       {of(""), of(kine), []string{"spec.k0sConfigSpec.k0s.spec.storage", "move the workload"}},
 		"Pods": {
 			of(""),

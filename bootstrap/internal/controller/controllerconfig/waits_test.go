@@ -87,6 +87,10 @@ func TestWaits(t *testing.T) {
 			func(w *world) { w.first(k0s(`{"spec":{"storage":{"etcd":{"extraArgs":{"name":"mine"}}}}}`)) }, data,
 			`False SpecInvalid: spec.k0s: spec.storage.etcd.extraArgs.name: "mine" contradicts "tiger-x7k2p"`,
 		},
+		"StateOnOneMachine": {
+			func(w *world) { w.first(k0s(`{"spec":{"storage":{"type":"kine"}}}`)) }, data,
+			"False SpecInvalid: spec.k0s: spec.storage.kine.dataSource: is not set, so kine uses SQLite",
+		},
 		"NoSource": {
 			func(w *world) {
 				w.first(func(config *bootstrapv1.K0sControllerConfig) {
