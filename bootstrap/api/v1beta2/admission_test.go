@@ -17,6 +17,13 @@ import (
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 )
 
+// longDomain has the 253 characters that are not too many.
+var longDomain = strings.Repeat("a.", 126) + "a"
+
+// longAnnotations have the 256 KiB that are not too many, some of them in characters of three bytes.
+var longAnnotations = "a: " + strings.Repeat("€", 21845) + ", b: " + strings.Repeat("b", 65536) +
+	", c: " + strings.Repeat("c", 65536) + ", d: " + strings.Repeat("d", 65536-3)
+
 // refused is a spec and what the API server says to it.
 type refused struct{ spec, message string }
 
@@ -164,7 +171,17 @@ var refusals = map[string]refused{
 		`secretMetadata: {labels: {k0smotron.io/join-info: ""}}`,
 		"labels of cluster.x-k8s.io and k0smotron.io are set by k0smotron itself",
 	},
-	"SecretAnnotationKey": {`secretMetadata: {annotations: {"a b": c}}`, "the key of an annotation is a name"},
+	"SecretLabelDots":      {`secretMetadata: {labels: {a..b/c: d}}`, "the key of a label is a name"},
+	"SecretLabelLong":      {`secretMetadata: {labels: {` + longDomain + `b/c: d}}`, "the key of a label is a name"},
+	"SecretAnnotationKey":  {`secretMetadata: {annotations: {"a b": c}}`, "the key of an annotation is a name"},
+	"SecretAnnotationDots": {`secretMetadata: {annotations: {a.-b/c: d}}`, "the key of an annotation is a name"},
+	"SecretAnnotationLong": {
+		`secretMetadata: {annotations: {` + longDomain + `b/c: d}}`,
+		"the key of an annotation is a name",
+	},
+	"SecretAnnotations": {
+		`secretMetadata: {annotations: {` + longAnnotations + `, e: f}}`, "annotations may have 256 KiB in all",
+	},
 	"SecretAnnotationOurs": {
 		`secretMetadata: {annotations: {applied.k0smotron.io/x: z}}`,
 		"annotations of k0smotron.io are set by k0smotron itself",
@@ -187,6 +204,8 @@ var accepted = map[string]string{
 	"LabelsAllowed":   `nodeLabels: {topology.kubernetes.io/zone: a, node.kubernetes.io/instance-type: b, kubelet.kubernetes.io/c: d, x.node.kubernetes.io/e: f, kubernetes.io/os: linux}`,
 	"Taints":          `nodeTaints: [{key: a, effect: NoSchedule}, {key: a, value: "", effect: NoExecute}]`,
 	"SecretMetadata":  `secretMetadata: {labels: {clusterctl.cluster.x-k8s.io/move: ""}, annotations: {a: "anything at all"}}`,
+	"SecretLongest":   `secretMetadata: {labels: {` + longDomain + `/c: d}, annotations: {` + longAnnotations + `}}`,
+	"SecretUpperCase": `secretMetadata: {annotations: {Example.org/A: b}}`,
 }
 
 func TestAdmissionRefuses(t *testing.T) {

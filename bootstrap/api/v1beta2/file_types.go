@@ -74,7 +74,7 @@ type SecretMetadata struct {
 	// +optional
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="the key of a label is a name of at most 63 letters, digits, dashes, underscores and dots, optionally after a DNS name and a slash"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.indexOf('/') <= 253 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="the key of a label is a name of at most 63 letters, digits, dashes, underscores and dots, optionally after a DNS name and a slash"
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.startsWith('clusterctl.cluster.x-k8s.io/') || !k.matches('^([^/]*[.])?(cluster[.]x-k8s[.]io|k0smotron[.]io)/'))",message="labels of cluster.x-k8s.io and k0smotron.io are set by k0smotron itself"
 	Labels map[string]LabelValue `json:"labels,omitempty"`
 
@@ -82,8 +82,9 @@ type SecretMetadata struct {
 	// +optional
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="the key of an annotation is a name of at most 63 letters, digits, dashes, underscores and dots, optionally after a DNS name and a slash"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.indexOf('/') <= 253 && k.matches('^([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="the key of an annotation is a name of at most 63 letters, digits, dashes, underscores and dots, optionally after a DNS name and a slash"
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.matches('^([^/]*[.])?k0smotron[.]io/'))",message="annotations of k0smotron.io are set by k0smotron itself"
+	// +kubebuilder:validation:XValidation:rule="self.map(k, bytes(k).size() + bytes(self[k]).size()).sum() <= 262144",message="annotations may have 256 KiB in all"
 	Annotations map[string]AnnotationValue `json:"annotations,omitempty"`
 }
 

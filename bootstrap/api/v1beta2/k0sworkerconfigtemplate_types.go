@@ -4,7 +4,6 @@ package v1beta2
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 )
 
 // K0sWorkerConfigTemplateSpec holds the template.
@@ -16,13 +15,32 @@ type K0sWorkerConfigTemplateSpec struct {
 
 // K0sWorkerConfigTemplateResource is what a K0sWorkerConfig is made from.
 type K0sWorkerConfigTemplateResource struct {
-	// metadata is given to the configs made from the template.
+	// metadata is given to the configs made from the template. What Kubernetes would refuse on them is refused here.
 	// +optional
-	ObjectMeta clusterv1.ObjectMeta `json:"metadata,omitempty,omitzero"`
+	Metadata TemplateMetadata `json:"metadata,omitempty,omitzero"`
 
 	// spec is the spec of the configs made from the template. A change takes effect for machines made afterwards.
 	// +optional
 	Spec K0sWorkerConfigSpec `json:"spec,omitempty,omitzero"`
+}
+
+// TemplateMetadata is given to the objects made from a template. Cluster API calls the type ObjectMeta; this one refuses
+// what an API server would refuse on the objects.
+//
+// +kubebuilder:validation:MinProperties=1
+type TemplateMetadata struct {
+	// labels of the objects.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.indexOf('/') <= 253 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="the key of a label is a name of at most 63 letters, digits, dashes, underscores and dots, optionally after a DNS name and a slash"
+	Labels map[string]LabelValue `json:"labels,omitempty"`
+
+	// annotations of the objects.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.indexOf('/') <= 253 && k.matches('^([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="the key of an annotation is a name of at most 63 letters, digits, dashes, underscores and dots, optionally after a DNS name and a slash"
+	// +kubebuilder:validation:XValidation:rule="self.map(k, bytes(k).size() + bytes(self[k]).size()).sum() <= 262144",message="annotations may have 256 KiB in all"
+	Annotations map[string]AnnotationValue `json:"annotations,omitempty"`
 }
 
 // K0sWorkerConfigTemplate is what MachineDeployments, MachineSets and ClusterClasses make K0sWorkerConfigs from.

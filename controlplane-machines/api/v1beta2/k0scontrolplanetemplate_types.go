@@ -39,7 +39,8 @@ type K0sControlPlaneTemplateMachineTemplateSpec struct {
 //
 // +kubebuilder:validation:MinProperties=1
 type K0sControlPlaneTemplateMachineTemplate struct {
-	// metadata are labels and annotations of the Machines and of the objects behind them.
+	// metadata are labels and annotations of the Machines and of the objects behind them. What Kubernetes would refuse on
+	// those objects is refused here.
 	// +optional
 	ObjectMeta clusterv1.ObjectMeta `json:"metadata,omitempty,omitzero"`
 
@@ -77,7 +78,8 @@ type K0sControlPlaneTemplateResourceSpec struct {
 // K0sControlPlaneTemplateResource describes the K0sControlPlane made from a template. The topology controller of Cluster
 // API adds replicas, version and the template of the infrastructure.
 type K0sControlPlaneTemplateResource struct {
-	// metadata are labels and annotations of the object made from the template.
+	// metadata are labels and annotations of the object made from the template. What Kubernetes would refuse on it is
+	// refused here.
 	// +optional
 	ObjectMeta clusterv1.ObjectMeta `json:"metadata,omitempty,omitzero"`
 

@@ -98,6 +98,7 @@ type MachineTemplateSpec struct {
 // +kubebuilder:validation:XValidation:rule="has(self.infrastructureRef) || (has(self.spec) && has(self.spec.infrastructureRef))",message="machineTemplate.spec.infrastructureRef is required: the template of the machines' infrastructure"
 type MachineTemplate struct {
 	// metadata are labels and annotations of the Machines and of the objects behind them. A change reaches them in place.
+	// What Kubernetes would refuse on those objects is refused here.
 	// +optional
 	ObjectMeta clusterv1.ObjectMeta `json:"metadata,omitempty,omitzero"`
 

@@ -19,8 +19,8 @@ type Template struct{}
 
 var _ admission.Validator[*controlplanev1.K0sControlPlaneTemplate] = Template{}
 
-// ValidateCreate checks the storage in the k0s configuration. The rest of it depends on the version, which comes from the
-// topology.
+// ValidateCreate checks the storage in the k0s configuration, and labels and annotations. The rest of the configuration
+// depends on the version, which comes from the topology.
 func (Template) ValidateCreate(
 	_ context.Context, template *controlplanev1.K0sControlPlaneTemplate,
 ) (admission.Warnings, error) {
@@ -40,15 +40,17 @@ func (Template) ValidateDelete(context.Context, *controlplanev1.K0sControlPlaneT
 }
 
 func judged(before, after *controlplanev1.K0sControlPlaneTemplate) error {
-	return invalid("K0sControlPlaneTemplate", after.Name, templateDocument(before, after))
+	was, is := before.Spec.Template, after.Spec.Template
+	problems := newDocument(was.Spec.K0sConfigSpec.K0s.Raw, is.Spec.K0sConfigSpec.K0s.Raw)
+	problems = append(problems, newMetadata(metadataOfTemplate(was), metadataOfTemplate(is))...)
+	return invalid("K0sControlPlaneTemplate", after.Name, problems)
 }
 
-func templateDocument(before, after *controlplanev1.K0sControlPlaneTemplate) field.ErrorList {
-	was, is := before.Spec.Template.Spec.K0sConfigSpec.K0s.Raw, after.Spec.Template.Spec.K0sConfigSpec.K0s.Raw
-	if string(was) == string(is) {
+func newDocument(before, after []byte) field.ErrorList {
+	if string(before) == string(after) {
 		return nil
 	}
-	user, err := k0sconfig.Parse(is)
+	user, err := k0sconfig.Parse(after)
 	if err == nil {
 		err = k0sconfig.Joinable(user)
 	}

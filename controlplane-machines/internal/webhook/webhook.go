@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package webhook does at admission what the schema cannot say: it adds the leading v of spec.version, which the contract
-// asks of providers, and it checks spec.k0sConfigSpec.k0s, whose fields the schema does not know, in templates, too.
+// asks of providers, and it checks spec.k0sConfigSpec.k0s, whose fields the schema does not know, and the labels and
+// annotations of what a control plane is made of. In templates it checks what does not depend on the topology.
 package webhook
 
 import (
@@ -59,7 +60,7 @@ func (ControlPlane) Default(_ context.Context, controlPlane *controlplanev1.K0sC
 	return nil
 }
 
-// ValidateCreate checks the k0s configuration, and the number of members of etcd.
+// ValidateCreate checks the k0s configuration, the number of members of etcd, and labels and annotations.
 func (ControlPlane) ValidateCreate(
 	_ context.Context, controlPlane *controlplanev1.K0sControlPlane,
 ) (admission.Warnings, error) {
@@ -67,6 +68,8 @@ func (ControlPlane) ValidateCreate(
 	if len(problems) == 0 {
 		problems = replicas(controlPlane.WishedReplicas(), read.document)
 	}
+	var none controlplanev1.K0sControlPlaneSpec
+	problems = append(problems, newMetadata(metadataOf(none), metadataOf(controlPlane.Spec))...)
 	return read.warnings(), invalid("K0sControlPlane", controlPlane.Name, problems)
 }
 
@@ -77,8 +80,9 @@ func (ControlPlane) ValidateUpdate(
 ) (admission.Warnings, error) {
 	sameDocument := string(before.Spec.K0sConfigSpec.K0s.Raw) == string(after.Spec.K0sConfigSpec.K0s.Raw)
 	sameVersion := before.Spec.Version == after.Spec.Version
+	unusable := newMetadata(metadataOf(before.Spec), metadataOf(after.Spec))
 	if sameDocument && sameVersion && before.WishedReplicas() == after.WishedReplicas() {
-		return nil, nil
+		return nil, invalid("K0sControlPlane", after.Name, unusable)
 	}
 	read, problems := reading(after)
 	if sameDocument && sameVersion {
@@ -87,7 +91,7 @@ func (ControlPlane) ValidateUpdate(
 	if len(problems) == 0 {
 		problems = append(changes(before, read), replicas(after.WishedReplicas(), read.document)...)
 	}
-	return read.warnings(), invalid("K0sControlPlane", after.Name, problems)
+	return read.warnings(), invalid("K0sControlPlane", after.Name, append(problems, unusable...))
 }
 
 // ValidateDelete lets everything go.
