@@ -55,6 +55,15 @@ func TestClusterWideChange(t *testing.T) {
 	w.reconcile()
 	w.is(controlplanev1.ConfigurationAppliedCondition, metav1.ConditionTrue)
 	assert.Len(t, w.hosted.applied, 2)
+
+	// The event is gone after an hour, the status after a move.
+	w.hosted.opinion = hosted.Opinion{}
+	w.reconcile()
+	w.controlPlane.Status.Conditions = nil
+	require.NoError(t, env.Client.Status().Update(t.Context(), w.controlPlane))
+	w.reconcile()
+	w.is(controlplanev1.ConfigurationAppliedCondition, metav1.ConditionTrue)
+	assert.Len(t, w.hosted.applied, 2)
 }
 
 // TestNodeLocalChange: it restarts the pod.
