@@ -91,7 +91,7 @@ func (l look) counted() verdict {
 	case tally[fresh]+tally[undecided] >= machines:
 		return verdict{message: "waiting to see the leases of the controllers being renewed"}
 	case tally[fresh]+tally[undecided] >= machines-joining:
-		return verdict{message: "a controller that joins has no lease yet, and this release of k0s does not tell which is whose"}
+		return verdict{message: "a controller that joins has no lease yet; this release of k0s tells not which is whose"}
 	}
 	return verdict{final: true, message: fmt.Sprintf(
 		"%d of %d controllers renew their lease; this release of k0s does not tell which",

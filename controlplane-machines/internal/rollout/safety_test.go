@@ -33,8 +33,10 @@ func TestHealth(t *testing.T) {
 	decide(t, map[string]decision{
 		"NoCreate": {
 			reason: "a member that is down comes first", snapshot: atRest(3, want(5), machine("cp-2", sick)),
-			want:    waits(rollout.ReasonMemberUnhealthy),
-			message: []string{"cp-2 is not healthy (lease not renewed)", "next, a machine is added", "kubectl delete machine cp-2"},
+			want: waits(rollout.ReasonMemberUnhealthy),
+			message: []string{
+				"cp-2 is not healthy (lease not renewed)", "next, a machine is added", "kubectl delete machine cp-2",
+			},
 		},
 		"NoDelete": {
 			reason: "another one would be missing", snapshot: atRest(3, want(1), machine("cp-2", sick)),

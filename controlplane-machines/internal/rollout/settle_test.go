@@ -92,9 +92,10 @@ func TestInitialization(t *testing.T) {
 			want:     creates("", rollout.ReasonScalingUp),
 		},
 		"AllLostElsewhereHalfMade": {
-			reason:   "what a crash left of the next one is finished",
-			snapshot: atRest(0, want(3), allLost, elsewhereStored, recorded("cp-9"), machine("cp-9", begun(controlplane.Joining))),
-			want:     creates("cp-9", rollout.ReasonScalingUp),
+			reason: "what a crash left of the next one is finished",
+			snapshot: atRest(0, want(3), allLost, elsewhereStored, recorded("cp-9"),
+				machine("cp-9", begun(controlplane.Joining))),
+			want: creates("cp-9", rollout.ReasonScalingUp),
 		},
 		"LastOneGoing": {
 			reason:   "what it knows may still be asked for",

@@ -95,7 +95,8 @@ func TestClusterWideConfiguration(t *testing.T) {
 // verdictOutlivesEvents: k0s's events are gone after an hour, and the status after a move.
 func (w *world) verdictOutlivesEvents() {
 	w.t.Helper()
-	require.NoError(w.t, w.workload.DeleteAllOf(w.t.Context(), &corev1.Event{}, client.InNamespace(metav1.NamespaceSystem)))
+	inSystem := client.InNamespace(metav1.NamespaceSystem)
+	require.NoError(w.t, w.workload.DeleteAllOf(w.t.Context(), &corev1.Event{}, inSystem))
 	w.controlPlane.Status.Conditions = nil
 	require.NoError(w.t, env.Client.Status().Update(w.t.Context(), w.controlPlane))
 	for range 8 {
