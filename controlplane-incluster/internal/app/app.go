@@ -24,10 +24,10 @@ import (
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/defaults"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/desired"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/hosted"
-	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/metrics"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/place"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/webhook"
 	"github.com/k0smotron/k0smotron/shared/apply"
+	"github.com/k0smotron/k0smotron/shared/expiry"
 	"github.com/k0smotron/k0smotron/shared/contract"
 	"github.com/k0smotron/k0smotron/shared/manager"
 	"github.com/k0smotron/k0smotron/shared/pki"
@@ -116,7 +116,7 @@ func (o *Options) setup(ctx context.Context, mgr ctrl.Manager) error {
 	if err := webhook.SetupWithManager(mgr); err != nil {
 		return err
 	}
-	if err := ctrlmetrics.Registry.Register(metrics.NewCollector(ctx, mgr.GetClient())); err != nil {
+	if err := ctrlmetrics.Registry.Register(expiry.NewCollector(ctx, expiryDates(mgr.GetClient()))); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	realClock := clock.RealClock{}
@@ -142,4 +142,22 @@ func (o *Options) env() []corev1.EnvVar {
 		env = append(env, corev1.EnvVar{Name: name, Value: o.PodEnv[name]})
 	}
 	return env
+}
+
+// expiryDates lists when the first certificate of each control plane expires, as its status says.
+func expiryDates(reader client.Reader) func(context.Context) ([]expiry.Date, error) {
+	return func(ctx context.Context) ([]expiry.Date, error) {
+		list := &controlplanev1.K0smotronControlPlaneList{}
+		if err := reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("listing control planes: %w", err)
+		}
+		dates := make([]expiry.Date, 0, len(list.Items))
+		for i := range list.Items {
+			dates = append(dates, expiry.Date{
+				ControlPlane: client.ObjectKeyFromObject(&list.Items[i]),
+				Expires:      list.Items[i].Status.CertificatesExpiryDate.Time,
+			})
+		}
+		return dates, nil
+	}
 }

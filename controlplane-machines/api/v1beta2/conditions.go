@@ -72,8 +72,6 @@ const (
 	NotAvailableReason = clusterv1.NotAvailableReason
 	// InternalErrorReason: a call failed; it is tried again.
 	InternalErrorReason = clusterv1.InternalErrorReason
-	// InspectionFailedReason: the workload cluster answered, but not with what is needed to judge.
-	InspectionFailedReason = clusterv1.InspectionFailedReason
 	// ConnectionDownReason: the workload cluster has not answered for longer than the grace period.
 	ConnectionDownReason = clusterv1.ConnectionDownReason
 	// InitializedReason: the API server has answered through the endpoint.

@@ -6,9 +6,12 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-machines/api/v1beta2"
@@ -16,6 +19,7 @@ import (
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/controller/controlplane"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/webhook"
 	"github.com/k0smotron/k0smotron/shared/apply"
+	"github.com/k0smotron/k0smotron/shared/expiry"
 	"github.com/k0smotron/k0smotron/shared/jointoken"
 	"github.com/k0smotron/k0smotron/shared/manager"
 	"github.com/k0smotron/k0smotron/shared/pki"
@@ -65,6 +69,9 @@ func (o *Options) setup(ctx context.Context, mgr ctrl.Manager) error {
 	if err := webhook.SetupWithManager(mgr); err != nil {
 		return err
 	}
+	if err := ctrlmetrics.Registry.Register(expiry.NewCollector(ctx, expiryDates(mgr.GetClient()))); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
 	connections, err := o.Manager.SetupClusterCache(ctx, mgr, ProviderName)
 	if err != nil {
 		return err
@@ -94,5 +101,23 @@ func (o *Options) reconciler(mgr ctrl.Manager, workloads controlplane.Workloads)
 		Clock:       realClock,
 		Random:      rand.Reader,
 		WatchFilter: o.Manager.WatchFilter,
+	}
+}
+
+// expiryDates lists when the first certificate of each control plane expires, as its status says.
+func expiryDates(reader client.Reader) func(context.Context) ([]expiry.Date, error) {
+	return func(ctx context.Context) ([]expiry.Date, error) {
+		list := &controlplanev1.K0sControlPlaneList{}
+		if err := reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("listing control planes: %w", err)
+		}
+		dates := make([]expiry.Date, 0, len(list.Items))
+		for i := range list.Items {
+			dates = append(dates, expiry.Date{
+				ControlPlane: client.ObjectKeyFromObject(&list.Items[i]),
+				Expires:      list.Items[i].Status.CertificatesExpiryDate.Time,
+			})
+		}
+		return dates, nil
 	}
 }

@@ -106,7 +106,7 @@ type Leaving struct {
 type LeaveFacts struct {
 	// Leaving is the Machine.
 	Leaving Leaving
-	// ClusterDeleted tells that the Cluster or the control plane is being deleted.
+	// ClusterDeleted tells that the control plane is being deleted, and that no worker needs it any more.
 	ClusterDeleted bool
 	// Objects are what k0s has written; nil when the workload cluster did not answer.
 	Objects *Objects

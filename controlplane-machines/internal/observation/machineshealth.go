@@ -30,6 +30,9 @@ func (o Objects) readyVerdict() verdict {
 		controlplanev1.ReadyReason, controlplanev1.NotReadyReason, controlplanev1.ReadyUnknownReason,
 	})
 	lines := slices.Concat(found.against, found.unknown, o.leaveSteps())
+	if o.Failure != "" {
+		lines = append(lines, failedMessage+o.Failure)
+	}
 	if slices.ContainsFunc(o.Machines, o.hasNoNode) {
 		lines = append(lines, noNodeMessage)
 	}

@@ -42,6 +42,8 @@ type Objects struct {
 	// Trouble is what keeps Machines from being made as the spec asks for, though the cluster is up. While there is any, none
 	// is replaced.
 	Trouble []string
+	// Failure is the error that ended the pass, where no condition of its own tells it; empty when there was none.
+	Failure string
 }
 
 func (o Objects) facts() desired.Facts {

@@ -103,11 +103,16 @@ func list(lines []string) string {
 	return "* " + strings.Join(lines, "\n* ")
 }
 
+const failedMessage = "the last attempt has failed, and is repeated: "
+
 // next says what happens next, and how far the Machines that leave have come.
 func (o Objects) next(action rollout.Action) string {
 	var parts []string
 	if action.Kind != "" && action.Kind != rollout.Nothing {
 		parts = append(parts, action.Message)
+	}
+	if o.Failure != "" {
+		parts = append(parts, failedMessage+o.Failure)
 	}
 	for _, trouble := range o.Trouble {
 		parts = append(parts, "no Machine is made or replaced: "+trouble)

@@ -40,9 +40,7 @@ func TestDocsSayWhatToDo(t *testing.T) {
 		assertRow(t, conditions, condition)
 	}
 	for _, reason := range constants(t, api, regexp.MustCompile(`Reason$`)) {
-		if reason != "InspectionFailed" { // Nothing sets it.
-			assert.Contains(t, section(t, conditions), "`"+reason+"`")
-		}
+		assert.Contains(t, section(t, conditions), "`"+reason+"`")
 	}
 }
 

@@ -199,7 +199,7 @@ func TestMembersWithoutMachine(t *testing.T) {
 		},
 		"Alive": {
 			reason: "somebody may have joined it by hand", snapshot: atRest(3, want(5), stray(controlplane.Healthy)),
-			want: waits(rollout.ReasonStrayMember), message: []string{"kubectl patch etcdmember cp-0"},
+			want: waits(rollout.ReasonStrayMember), message: []string{"in the workload cluster: kubectl patch etcdmember cp-0"},
 		},
 		"Unknown": {
 			reason: "only evidence counts", snapshot: atRest(3, want(1), stray(controlplane.HealthUnknown)),

@@ -56,8 +56,8 @@ func strayMessage(m *controlplane.Member) string {
 	if m.Leaving {
 		return "member " + m.Name + " of etcd has no machine and is leaving"
 	}
-	return "member " + m.Name + " of etcd has no machine. If it is not needed, remove it: kubectl patch etcdmember " + m.Name +
-		` --type=merge -p '{"spec":{"leave":true}}'`
+	return "member " + m.Name + " of etcd has no machine. If it is not needed, remove it, in the workload cluster: kubectl " +
+		"patch etcdmember " + m.Name + ` --type=merge -p '{"spec":{"leave":true}}'`
 }
 
 func quorumMessage(p *plan, then controlplane.Quorum) string {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,6 +21,7 @@ import (
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/desired"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/k0snode"
 	"github.com/k0smotron/k0smotron/shared/k0sconfig"
+	"github.com/k0smotron/k0smotron/shared/k0sversion"
 )
 
 // +kubebuilder:webhook:path=/mutate-controlplane-cluster-x-k8s-io-v1beta2-k0scontrolplane,mutating=true,failurePolicy=fail,sideEffects=None,groups=controlplane.cluster.x-k8s.io,resources=k0scontrolplanes,verbs=create;update,versions=v1beta2,name=default.k0scontrolplane.controlplane.cluster.x-k8s.io,admissionReviewVersions=v1
@@ -89,7 +91,8 @@ func (ControlPlane) ValidateUpdate(
 		problems = nil // It was let in before.
 	}
 	if len(problems) == 0 {
-		problems = append(changes(before, read), replicas(after.WishedReplicas(), read.document)...)
+		problems = slices.Concat(
+			skipped(before.Status.Version, read.version), changes(before, read), replicas(after.WishedReplicas(), read.document))
 	}
 	return read.warnings(), invalid("K0sControlPlane", after.Name, append(problems, unusable...))
 }
@@ -112,6 +115,18 @@ func replicas(wished int32, document map[string]any) field.ErrorList {
 func evenMessage(wished int32) string {
 	return fmt.Sprintf("must be odd with the etcd that k0s runs: %d members bear the loss of no more members than %d do; "+
 		"write %d or %d", wished, wished-1, max(wished-1, 1), wished+1)
+}
+
+// skipped refuses a version whose minor is not the next one of the oldest machine: the schema compares with the version
+// before, and machines may still be on their way to that. What runs is not known at first, and then nothing is refused.
+func skipped(oldest string, wanted k0sversion.Version) field.ErrorList {
+	running, err := k0sversion.Parse(oldest)
+	if err != nil || wanted.Minor() <= running.Minor()+1 {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(field.NewPath("spec", "version"), wanted.String(), fmt.Sprintf(
+		"skips a minor version: a machine still runs %s, as status.version says; wait until all run the version before",
+		oldest))}
 }
 
 // changes refuses other values where a cluster is made with them.

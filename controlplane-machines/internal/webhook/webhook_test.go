@@ -107,6 +107,28 @@ func check(t *testing.T, err error, want []string) {
 	assert.NotContains(t, err.Error(), "hunter", "it may be secret")
 }
 
+// TestSkippedMinor: an upgrade that goes on has machines of the version before.
+func TestSkippedMinor(t *testing.T) {
+	t.Parallel()
+	for running, want := range map[string][]string{
+		"":               nil,
+		"v1.35.7":        nil,
+		"v1.35.7+k0s.1":  nil,
+		"v1.36.0":        nil,
+		"v1.34.10":       {"spec.version", version, "still runs v1.34.10", "status.version"},
+		"v1.34.10+k0s.2": {"spec.version", "still runs v1.34.10+k0s.2"},
+	} {
+		before := controlPlane("v1.35.7+k0s.1", "", 3)
+		before.Status.Version = running
+		after := before.DeepCopy()
+		after.Spec.Version = version
+		_, err := webhook.ControlPlane{}.ValidateUpdate(t.Context(), before, after)
+		check(t, err, want)
+		_, err = webhook.ControlPlane{}.ValidateUpdate(t.Context(), before, before)
+		require.NoError(t, err, "what is not changed is not refused")
+	}
+}
+
 // TestUpdate has a case for every rule about a change.
 func TestUpdate(t *testing.T) {
 	t.Parallel()

@@ -31,6 +31,7 @@ func (r *Reconciler) machinesChanged(ctx context.Context, s *scope) (phase.Outco
 		return phase.Continue(), nil
 	}
 	if s.action.Kind != rollout.Create && s.action.Kind != rollout.Delete {
+		ctrl.LoggerFrom(ctx).V(4).Info("Changing nothing", "reason", s.action.Reason, "message", s.action.Message)
 		return r.settled(ctx, s)
 	}
 	current, err := r.isCurrent(ctx, s)
@@ -101,19 +102,14 @@ func (r *Reconciler) isCurrent(ctx context.Context, s *scope) (bool, error) {
 }
 
 func (r *Reconciler) change(ctx context.Context, s, live *scope) error {
-	var err error
 	switch {
 	case s.action.RecordsName():
-		err = r.nameRecorded(ctx, live)
+		return r.nameRecorded(ctx, live)
 	case s.action.Kind == rollout.Create:
-		err = r.create(ctx, live)
+		return r.create(ctx, live)
 	default:
-		err = r.remove(ctx, live)
+		return r.remove(ctx, live)
 	}
-	if err != nil {
-		s.action.Message += "; that has failed: " + phase.StableMessage(err)
-	}
-	return err
 }
 
 // remove takes away what there is of a name. The record of the name goes first: it could be used again otherwise.

@@ -46,8 +46,9 @@ func (s *scope) reportCurrent(authorities, machines []string) {
 		messages = append(messages, "authorities expire within 90 days: Secrets "+strings.Join(authorities, ", "))
 	}
 	if len(machines) > 0 {
-		messages = append(messages, "certificates that k0s issues when it starts may expire within 90 days: replace, by "+
-			"marking with cluster.x-k8s.io/delete-machine, or restart k0s on machines "+strings.Join(machines, ", "))
+		messages = append(messages, "certificates that k0s issues when it starts, as far as it has not been started since, "+
+			"expire within 90 days: replace these Machines one at a time with kubectl delete machine: "+
+			strings.Join(machines, ", "))
 	}
 	if len(messages) > 0 {
 		conditions.False(s.controlPlane, condition, controlplanev1.ExpiringReason, strings.Join(messages, "; "))

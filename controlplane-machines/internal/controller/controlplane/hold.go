@@ -36,6 +36,18 @@ func holding(condition string, run runPhase) runPhase {
 	}
 }
 
+// telling lets the report of a pass that a phase ends with an error say so. A conflict says nothing: it is repeated at once.
+func telling(run runPhase) runPhase {
+	return func(ctx context.Context, s *scope) (phase.Outcome, error) {
+		outcome, err := run(ctx, s)
+		_, waits := errors.AsType[*phase.WaitError](err)
+		if err != nil && !waits && !apierrors.IsConflict(err) && ctx.Err() == nil {
+			s.failure = phase.StableMessage(err)
+		}
+		return outcome, err
+	}
+}
+
 // holdBy is what an error says that has been thought of; any other error ends the pass.
 func holdBy(err error) (phase.WaitError, bool) {
 	if wait, waits := errors.AsType[*phase.WaitError](err); waits {

@@ -3,11 +3,17 @@
 package controlplane_test
 
 import (
+	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-machines/api/v1beta2"
 	"github.com/k0smotron/k0smotron/shared/contract"
@@ -132,6 +138,36 @@ func TestHeldRollout(t *testing.T) {
 	w.settled()
 	assert.Len(t, w.double.Voters(), 1)
 	w.is(controlplanev1.MachinesUpToDateCondition, metav1.ConditionUnknown)
+}
+
+// TestFailuresAreTold: what keeps failing in the middle of a pass is read in the conditions, and goes with its cause.
+func TestFailuresAreTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, replicas(3)).settled()
+	var fails atomic.Bool
+	fails.Store(true)
+	w.reconciler = w.newReconciler(interceptor.NewClient(env.Client, interceptor.Funcs{Delete: func(
+		ctx context.Context, c client.WithWatch, object client.Object, options ...client.DeleteOption,
+	) error {
+		if _, isMachine := object.(*clusterv1.Machine); isMachine && fails.Load() {
+			return errors.New("no machine may go today")
+		}
+		return c.Delete(ctx, object, options...)
+	}}))
+	w.change(replicas(1))
+	for range 6 {
+		if _, err := w.tryReconcile(); err != nil {
+			require.ErrorContains(t, err, "no machine may go today")
+		}
+		require.NoError(t, w.double.Turn(t.Context()))
+		w.clock.Step(lookEvery)
+	}
+	for _, told := range []string{controlplanev1.MachinesReadyCondition, controlplanev1.ScalingDownCondition} {
+		assert.Contains(t, w.is(told, metav1.ConditionTrue).Message, "no machine may go today")
+	}
+	fails.Store(false)
+	w.settled()
+	assert.NotContains(t, w.conditions(), "no machine may go today")
 }
 
 // TestNotHeldBeforeTheClusterIsUp: a new cluster waits, and says for what.

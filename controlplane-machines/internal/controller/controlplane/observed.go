@@ -20,5 +20,6 @@ func (s *scope) observed() observation.Objects {
 		Workload:       s.k0s,
 		Report:         s.report,
 		Trouble:        s.trouble,
+		Failure:        s.failure,
 	}
 }

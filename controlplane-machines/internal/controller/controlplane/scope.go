@@ -55,6 +55,8 @@ type scope struct {
 
 	// trouble is what keeps Machines from being made; while there is any, none is replaced.
 	trouble []string
+	// failure is the error that ended the pass, where no condition of its own tells it.
+	failure string
 	// action is what the pass has decided, if it came so far.
 	action rollout.Action
 	// after is when to look again at the latest; zero when only events matter.
