@@ -65,6 +65,12 @@ func (a *Applier) ApplyTo(ctx context.Context, live, object client.Object) error
 	return a.applyOne(ctx, want, object)
 }
 
+// HasApplied tells whether this field owner has ever applied the object.
+func (a *Applier) HasApplied(live client.Object) bool {
+	_, has := live.GetAnnotations()[Annotation(a.fieldOwner)]
+	return has
+}
+
 func (a *Applier) applyOne(ctx context.Context, want *unstructured.Unstructured, object client.Object) error {
 	live, err := a.empty(object, want.GroupVersionKind())
 	if err != nil {

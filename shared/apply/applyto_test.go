@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k0smotron/k0smotron/shared/apply"
 	"github.com/k0smotron/k0smotron/shared/testenv"
 )
 
@@ -26,11 +27,14 @@ func TestApplyTo(t *testing.T) {
 	applier, writes := counted()
 	secret := testenv.Secret(newCluster(t).Namespace, "existing", map[string]string{"k": "v"})
 	env.Create(t, secret)
+	assert.False(t, applier.HasApplied(secret))
 	for _, value := range []string{"a", "a", "b"} {
 		require.NoError(t, applier.ApplyTo(t.Context(), secret, labels(secret, value)))
 	}
 	assert.EqualValues(t, 2, writes.Load(), "no difference, no request")
 	env.Get(t, secret)
+	assert.True(t, applier.HasApplied(secret))
+	assert.False(t, apply.New(env.Client, "another").HasApplied(secret))
 	assert.Equal(t, "b", secret.Labels["wished"])
 	assert.Equal(t, "v", string(secret.Data["k"]))
 }

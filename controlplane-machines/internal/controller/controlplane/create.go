@@ -76,11 +76,7 @@ func (r *Reconciler) infrastructureMade(ctx context.Context, s *scope) error {
 	if existing := s.infrastructureOf(name); existing != nil {
 		return r.infrastructureLabelled(ctx, s, existing)
 	}
-	template, err := s.template(ctx, r.Live)
-	if err != nil {
-		return err
-	}
-	machine, err := desired.InfraMachine(s.facts(), name, template)
+	machine, err := desired.InfraMachine(s.facts(), name, s.template)
 	if err != nil {
 		return err
 	}

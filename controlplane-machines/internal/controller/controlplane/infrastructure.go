@@ -132,19 +132,18 @@ func (r *Reconciler) templateOwned(ctx context.Context, s *scope) (phase.Outcome
 	if s.deleting() {
 		return phase.Continue(), nil
 	}
-	template, err := s.template(ctx, r.Client)
+	template, err := r.readTemplate(ctx, s)
 	if err != nil {
 		return phase.Outcome{}, err
 	}
+	s.template = template
 	return phase.Continue(), r.Applier.AddOwner(ctx, s.cluster, template)
 }
 
-// template reads the template of the machines.
-func (s *scope) template(
-	ctx context.Context, reader client.Reader,
-) (*unstructured.Unstructured, error) {
+// readTemplate reads the template of the machines.
+func (r *Reconciler) readTemplate(ctx context.Context, s *scope) (*unstructured.Unstructured, error) {
 	ref := s.controlPlane.Spec.MachineTemplate.Spec.InfrastructureRef
-	template, err := external.GetObjectFromContractVersionedRef(ctx, reader, ref, s.controlPlane.Namespace)
+	template, err := external.GetObjectFromContractVersionedRef(ctx, r.Client, ref, s.controlPlane.Namespace)
 	if apierrors.IsNotFound(err) {
 		return nil, phase.Waiting(controlplanev1.WaitingReason, fmt.Sprintf(
 			"waiting for %s %s, which spec.machineTemplate.spec.infrastructureRef names, to exist", ref.Kind, ref.Name),

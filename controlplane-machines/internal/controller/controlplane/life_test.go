@@ -225,10 +225,15 @@ func TestInPlace(t *testing.T) {
 		assert.Equal(t, "zoo", object.GetLabels()["team"], "%T", object)
 		assert.Equal(t, "feed", object.GetAnnotations()["note"], "%T", object)
 	}
-	w.change(func(c *controlplanev1.K0sControlPlane) { c.Spec.MachineTemplate.ObjectMeta.Labels = nil })
+	w.change(func(c *controlplanev1.K0sControlPlane) {
+		c.Spec.MachineTemplate.ObjectMeta.Labels, c.Spec.MachineTemplate.ObjectMeta.Annotations = nil, nil
+	})
 	w.settled()
-	assert.NotContains(t, get(w, name, &clusterv1.Machine{}).Labels, "team", "what is no longer wished for goes")
-	assert.NotContains(t, w.infrastructure(name).GetLabels(), "team")
+	for _, object := range []client.Object{get(w, name, &clusterv1.Machine{}), w.infrastructure(name)} {
+		assert.NotContains(t, object.GetLabels(), "team", "what is no longer wished for goes")
+		assert.NotContains(t, object.GetAnnotations(), "note")
+		assert.Equal(t, w.cluster.Name, object.GetLabels()[clusterv1.ClusterNameLabel], "ours stay")
+	}
 }
 
 // TestFailureDomains: controllers are spread.

@@ -39,6 +39,8 @@ type scope struct {
 	// gathered tells that what exists was read; without it the report knows nothing.
 	gathered bool
 
+	// template is what infrastructure is cloned from; nil when it is missing, or not needed.
+	template *unstructured.Unstructured
 	// workers counts who still needs a control plane that is being deleted.
 	workers int
 	// pairs are the certificates; nil while one is missing or not good.

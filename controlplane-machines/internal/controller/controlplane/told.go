@@ -81,8 +81,13 @@ func (r *Reconciler) infrastructureLabelled(ctx context.Context, s *scope, objec
 	return r.labelled(ctx, s, object.GroupVersionKind(), object)
 }
 
-// labelled gives an object behind a Machine the labels and annotations that the spec says today.
+// labelled gives an object behind a Machine the labels and annotations that the spec says today. It was made with ours, so
+// while the user wishes for none, and has not before, there is nothing to do.
 func (r *Reconciler) labelled(ctx context.Context, s *scope, kind schema.GroupVersionKind, live client.Object) error {
+	wishes := s.controlPlane.Spec.MachineTemplate.ObjectMeta
+	if len(wishes.Labels)+len(wishes.Annotations) == 0 && !r.Metadata.HasApplied(live) {
+		return nil
+	}
 	child := desired.Child{Kind: kind, Name: live.GetName()}
 	if err := r.Metadata.ApplyTo(ctx, live, desired.Metadata(s.facts(), child)); err != nil {
 		return fmt.Errorf("labelling what belongs to Machine %s: %w", child.Name, err)
