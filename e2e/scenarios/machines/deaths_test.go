@@ -122,6 +122,7 @@ func difference(before, after []string) []string {
 // A machine that loses its power for good while it joins is replaced, and the cluster ends as it was wished.
 func TestPowerOffInAJoin(t *testing.T) {
 	framework.NeedsK0s(t)
+	t.Parallel() // It mostly waits.
 	timed(t)
 	cluster := lab.CreateOnMachines(t, "off-join")
 	cluster.Works(t, fromNothing(1))
@@ -161,6 +162,7 @@ func joining(t *testing.T, cluster framework.Cluster, before []string) string {
 // A machine that loses its power for good while it leaves is taken out of etcd all the same.
 func TestPowerOffInALeave(t *testing.T) {
 	framework.NeedsK0s(t)
+	t.Parallel() // It mostly waits.
 	timed(t)
 	cluster := lab.CreateOnMachines(t, "off-leave", three(t))
 	cluster.Works(t, fromNothing(3))
@@ -196,6 +198,7 @@ func leaving(t *testing.T, cluster framework.Cluster) string {
 
 // A cluster whose only controller has no power is deleted all the same.
 func TestDeleteWithADeadAPI(t *testing.T) {
+	t.Parallel() // It mostly waits.
 	timed(t)
 	cluster := lab.CreateOnMachines(t, "dead-api")
 	cluster.Works(t, fromNothing(1))
