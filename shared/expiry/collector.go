@@ -6,35 +6,41 @@ package expiry
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // timeout bounds the read of the cache, which waits until it is filled.
 const timeout = 5 * time.Second
 
-// Date is when the first certificate of a control plane expires; the zero time when that is not known.
-type Date struct {
-	ControlPlane client.ObjectKey
-	Expires      time.Time
+// ControlPlane is one whose status tells when its first certificate expires.
+type ControlPlane interface {
+	client.Object
+	// CertificatesExpire is when that is; the zero time while it is not known.
+	CertificatesExpire() time.Time
 }
 
 // Collector is a prometheus.Collector.
 type Collector struct {
-	list   func(context.Context) ([]Date, error)
-	ctx    func() (context.Context, context.CancelFunc)
-	expiry *prometheus.Desc
+	reader  client.Reader
+	newList func() client.ObjectList
+	ctx     func() (context.Context, context.CancelFunc)
+	expiry  *prometheus.Desc
 }
 
 var _ prometheus.Collector = &Collector{}
 
-// NewCollector returns a collector that lists the control planes, from a cache, until ctx ends.
-func NewCollector(ctx context.Context, list func(context.Context) ([]Date, error)) *Collector {
+// NewCollector returns a collector that lists control planes from a cache until ctx ends. newList makes the list to read
+// them into.
+func NewCollector(ctx context.Context, reader client.Reader, newList func() client.ObjectList) *Collector {
 	return &Collector{
-		list: list,
-		ctx:  func() (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, timeout) },
+		reader: reader, newList: newList,
+		ctx: func() (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, timeout) },
 		expiry: prometheus.NewDesc("k0smotron_controlplane_certificates_expiry_timestamp_seconds",
 			"When the first certificate in use of a control plane expires.", []string{"namespace", "name"}, nil),
 	}
@@ -47,15 +53,24 @@ func (c *Collector) Describe(descriptions chan<- *prometheus.Desc) { description
 func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := c.ctx()
 	defer cancel()
-	dates, err := c.list(ctx)
+	list := c.newList()
+	err := c.reader.List(ctx, list, client.UnsafeDisableDeepCopy)
+	if err == nil {
+		err = meta.EachListItem(list, func(object runtime.Object) error { return c.collect(object, metrics) })
+	}
 	if err != nil {
 		metrics <- prometheus.NewInvalidMetric(c.expiry, err)
-		return
 	}
-	for _, date := range dates {
-		if !date.Expires.IsZero() {
-			metrics <- prometheus.MustNewConstMetric(c.expiry, prometheus.GaugeValue,
-				float64(date.Expires.Unix()), date.ControlPlane.Namespace, date.ControlPlane.Name)
-		}
+}
+
+func (c *Collector) collect(object runtime.Object, metrics chan<- prometheus.Metric) error {
+	controlPlane, ok := object.(ControlPlane)
+	if !ok {
+		return fmt.Errorf("%T does not tell when its certificates expire", object)
 	}
+	if expires := controlPlane.CertificatesExpire(); !expires.IsZero() {
+		metrics <- prometheus.MustNewConstMetric(c.expiry, prometheus.GaugeValue,
+			float64(expires.Unix()), controlPlane.GetNamespace(), controlPlane.GetName())
+	}
+	return nil
 }

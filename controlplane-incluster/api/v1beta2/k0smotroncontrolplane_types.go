@@ -3,6 +3,8 @@
 package v1beta2
 
 import (
+	"time"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 )
@@ -177,6 +179,11 @@ func (c *K0smotronControlPlane) SetObservedGeneration(generation int64) {
 func (c *K0smotronControlPlane) Initialized() bool {
 	initialized := c.Status.Initialization.ControlPlaneInitialized
 	return initialized != nil && *initialized
+}
+
+// CertificatesExpire is when the first certificate in use expires; the zero time while that is not known.
+func (c *K0smotronControlPlane) CertificatesExpire() time.Time {
+	return c.Status.CertificatesExpiryDate.Time
 }
 
 // K0smotronControlPlaneList is a list of K0smotronControlPlanes.

@@ -27,8 +27,8 @@ import (
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/place"
 	"github.com/k0smotron/k0smotron/controlplane-incluster/internal/webhook"
 	"github.com/k0smotron/k0smotron/shared/apply"
-	"github.com/k0smotron/k0smotron/shared/expiry"
 	"github.com/k0smotron/k0smotron/shared/contract"
+	"github.com/k0smotron/k0smotron/shared/expiry"
 	"github.com/k0smotron/k0smotron/shared/manager"
 	"github.com/k0smotron/k0smotron/shared/pki"
 	"github.com/k0smotron/k0smotron/shared/workload"
@@ -116,7 +116,8 @@ func (o *Options) setup(ctx context.Context, mgr ctrl.Manager) error {
 	if err := webhook.SetupWithManager(mgr); err != nil {
 		return err
 	}
-	if err := ctrlmetrics.Registry.Register(expiry.NewCollector(ctx, expiryDates(mgr.GetClient()))); err != nil {
+	newList := func() client.ObjectList { return &controlplanev1.K0smotronControlPlaneList{} }
+	if err := ctrlmetrics.Registry.Register(expiry.NewCollector(ctx, mgr.GetClient(), newList)); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	realClock := clock.RealClock{}
@@ -142,22 +143,4 @@ func (o *Options) env() []corev1.EnvVar {
 		env = append(env, corev1.EnvVar{Name: name, Value: o.PodEnv[name]})
 	}
 	return env
-}
-
-// expiryDates lists when the first certificate of each control plane expires, as its status says.
-func expiryDates(reader client.Reader) func(context.Context) ([]expiry.Date, error) {
-	return func(ctx context.Context) ([]expiry.Date, error) {
-		list := &controlplanev1.K0smotronControlPlaneList{}
-		if err := reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-			return nil, fmt.Errorf("listing control planes: %w", err)
-		}
-		dates := make([]expiry.Date, 0, len(list.Items))
-		for i := range list.Items {
-			dates = append(dates, expiry.Date{
-				ControlPlane: client.ObjectKeyFromObject(&list.Items[i]),
-				Expires:      list.Items[i].Status.CertificatesExpiryDate.Time,
-			})
-		}
-		return dates, nil
-	}
 }

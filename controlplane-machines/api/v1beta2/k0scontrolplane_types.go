@@ -3,6 +3,8 @@
 package v1beta2
 
 import (
+	"time"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 
@@ -189,6 +191,9 @@ func (c *K0sControlPlane) Initialized() bool {
 	initialized := c.Status.Initialization.ControlPlaneInitialized
 	return initialized != nil && *initialized
 }
+
+// CertificatesExpire is when the first certificate in use expires; the zero time while that is not known.
+func (c *K0sControlPlane) CertificatesExpire() time.Time { return c.Status.CertificatesExpiryDate.Time }
 
 // WishedReplicas is the number of Machines that the spec asks for.
 func (c *K0sControlPlane) WishedReplicas() int32 {

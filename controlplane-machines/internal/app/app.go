@@ -69,7 +69,8 @@ func (o *Options) setup(ctx context.Context, mgr ctrl.Manager) error {
 	if err := webhook.SetupWithManager(mgr); err != nil {
 		return err
 	}
-	if err := ctrlmetrics.Registry.Register(expiry.NewCollector(ctx, expiryDates(mgr.GetClient()))); err != nil {
+	newList := func() client.ObjectList { return &controlplanev1.K0sControlPlaneList{} }
+	if err := ctrlmetrics.Registry.Register(expiry.NewCollector(ctx, mgr.GetClient(), newList)); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	connections, err := o.Manager.SetupClusterCache(ctx, mgr, ProviderName)
@@ -101,23 +102,5 @@ func (o *Options) reconciler(mgr ctrl.Manager, workloads controlplane.Workloads)
 		Clock:       realClock,
 		Random:      rand.Reader,
 		WatchFilter: o.Manager.WatchFilter,
-	}
-}
-
-// expiryDates lists when the first certificate of each control plane expires, as its status says.
-func expiryDates(reader client.Reader) func(context.Context) ([]expiry.Date, error) {
-	return func(ctx context.Context) ([]expiry.Date, error) {
-		list := &controlplanev1.K0sControlPlaneList{}
-		if err := reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-			return nil, fmt.Errorf("listing control planes: %w", err)
-		}
-		dates := make([]expiry.Date, 0, len(list.Items))
-		for i := range list.Items {
-			dates = append(dates, expiry.Date{
-				ControlPlane: client.ObjectKeyFromObject(&list.Items[i]),
-				Expires:      list.Items[i].Status.CertificatesExpiryDate.Time,
-			})
-		}
-		return dates, nil
 	}
 }
