@@ -44,6 +44,9 @@ func configurationKnown(_ context.Context, s *scope) (phase.Outcome, error) {
 	return phase.Continue(), nil
 }
 
+// isConfigured tells that the configuration of the cluster is known.
+func (s *scope) isConfigured() bool { return s.configuration.Document != nil }
+
 // learnerFacts go by the config of the oldest Machine, or by a half-made one's.
 func (s *scope) learnerFacts() desired.LearnerFacts {
 	facts := desired.LearnerFacts{Started: s.everInitialized() || len(s.machines) > 0}
@@ -88,15 +91,24 @@ func (r *Reconciler) accessApplied(ctx context.Context, s *scope) (phase.Outcome
 		return phase.Outcome{}, err
 	}
 	s.lookAfter(kept.RenewAt.Sub(s.now))
-	join, err := desired.JoinSecret(s.facts(), s.configuration, ca.PEM)
-	if err != nil {
-		return phase.Outcome{}, err
-	}
 	s.access = contact.Access{Cluster: s.clusterKey(), Kubeconfig: kept.Kubeconfig}
 	return phase.Continue(), errors.Join(
-		r.Applier.Apply(ctx, s.controlPlane, kubeconfig.Secret(s.clusterKey(), kept.Kubeconfig), join),
+		r.Applier.Apply(ctx, s.controlPlane, kubeconfig.Secret(s.clusterKey(), kept.Kubeconfig)),
 		r.Metadata.Apply(ctx, nil, desired.KubeconfigMetadata(s.facts())),
+		r.joinApplied(ctx, s, ca.PEM),
 	)
+}
+
+// joinApplied tells machines how to join. While the configuration cannot be used, what was told last stands.
+func (r *Reconciler) joinApplied(ctx context.Context, s *scope, ca []byte) error {
+	if !s.isConfigured() {
+		return nil
+	}
+	join, err := desired.JoinSecret(s.facts(), s.configuration, ca)
+	if err != nil {
+		return err
+	}
+	return r.Applier.Apply(ctx, s.controlPlane, join)
 }
 
 // server is the URL of the API server at the endpoint of the Cluster.

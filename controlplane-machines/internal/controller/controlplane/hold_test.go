@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -79,6 +80,7 @@ func TestHeld(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, replicas(3)).settled()
 			before := w.names()
+			join := get(w, contract.JoinInfoName(w.cluster.Name), &corev1.Secret{}).Data
 			h.begin(w)
 			w.change(replicas(5))
 			for range 8 {
@@ -86,6 +88,7 @@ func TestHeld(t *testing.T) {
 			}
 			w.isHeld(h)
 			assert.Equal(t, before, w.names())
+			assert.Equal(t, join, get(w, contract.JoinInfoName(w.cluster.Name), &corev1.Secret{}).Data)
 			w.idles()
 
 			w.double.Kill(before[2])

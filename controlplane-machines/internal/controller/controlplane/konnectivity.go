@@ -37,7 +37,7 @@ func agentLabels() client.MatchingLabels {
 // konnectivityReached tells whether agents of workers have found their way to the controllers. Nothing else notices when a
 // load balancer leads only the port of the API on: nodes are Ready, and logs, exec and webhooks do not work.
 func (r *Reconciler) konnectivityReached(ctx context.Context, s *scope) (phase.Outcome, error) {
-	if s.k0s == nil || s.deleting() || !s.controlPlane.Initialized() || !r.memories.due(s.controlPlane, s.now) {
+	if s.k0s == nil || !s.isConfigured() || !s.controlPlane.Initialized() || !r.memories.due(s.controlPlane, s.now) {
 		return phase.Continue(), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, contact.Timeout)
