@@ -24,6 +24,9 @@
 // is the same at every run. Where managers run, Play takes turns until the test ends. A controller needs two turns to
 // join, and two to leave: what happens in between can be tested. A Double is safe for concurrent use.
 //
+// A workload cluster is an API server's (Server), or in memory (InMemory). Serve puts one in memory behind an address of its
+// own, so that a manager with all its connections, and many workload clusters, can run in one process.
+//
 // Faults are methods: Kill, Freeze, Stop, Restart, NextJoinerDies, Disconnect. Alarms tells what must never happen: a
 // second cluster under the same name, or a quorum that was lost.
 //

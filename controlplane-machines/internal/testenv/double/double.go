@@ -111,8 +111,15 @@ func (d *Double) machines(ctx context.Context) ([]*clusterv1.Machine, error) {
 	return machines, nil
 }
 
-// Play takes turns until the test ends. Another writer who was faster is no failure: the next turn sees what it wrote.
+// Play takes turns until the test ends.
 func (d *Double) Play(t testing.TB, every time.Duration) {
+	t.Helper()
+	Play(t, every, d.Turn)
+}
+
+// Play takes turns of somebody until the test ends. Another writer who was faster is no failure: the next turn sees what it
+// wrote.
+func Play(t testing.TB, every time.Duration, turn func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -123,7 +130,7 @@ func (d *Double) Play(t testing.TB, every time.Duration) {
 	go func() {
 		defer close(done)
 		for {
-			if err := d.Turn(ctx); serious(ctx, err) {
+			if err := turn(ctx); serious(ctx, err) {
 				t.Errorf("a turn failed: %v", err)
 			}
 			select {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,7 +15,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/client-go/applyconfigurations"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -113,10 +118,43 @@ func (s *Server) remove(t testing.TB, kind client.Object, options ...client.Dele
 }
 
 // InMemory is a workload cluster without an API server, for tests and benchmarks that need many. It validates nothing,
-// and nobody can watch it.
+// and only a Front lets it be watched.
 func InMemory() client.WithWatch {
-	return fake.NewClientBuilder().WithReturnManagedFields().
+	shared := sharedInMemory()
+	return fake.NewClientBuilder().WithReturnManagedFields().WithScheme(shared.scheme).
+		WithTypeConverters(shared.converters...).
 		WithStatusSubresource(empty(EtcdMemberKind, ""), empty(ControlNodeKind, "")).Build()
+}
+
+// inMemory is what workload clusters in memory have in common.
+type inMemory struct {
+	scheme     *runtime.Scheme
+	converters []managedfields.TypeConverter
+}
+
+// sharedInMemory is made once: it takes megabytes, and a fake client would make its own, and add kinds that it does not
+// know to a scheme that others read.
+var sharedInMemory = sync.OnceValue(func() inMemory {
+	known := kubernetes()
+	for _, kind := range []schema.GroupVersionKind{EtcdMemberKind, ControlNodeKind, ClusterConfigKind} {
+		known.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
+		known.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})
+	}
+	return inMemory{
+		scheme: known,
+		// The first must not know what it cannot convert, so that the second is asked.
+		converters: []managedfields.TypeConverter{
+			applyconfigurations.NewTypeConverter(kubernetes()), managedfields.NewDeducedTypeConverter(),
+		},
+	}
+})
+
+// kubernetes is as little of Kubernetes as will do: a fake client goes through all kinds at every write.
+func kubernetes() *runtime.Scheme {
+	known := runtime.NewScheme()
+	utilruntime.Must(corev1.AddToScheme(known))
+	utilruntime.Must(coordinationv1.AddToScheme(known))
+	return known
 }
 
 // List are the objects of a kind in the workload cluster.
