@@ -65,7 +65,7 @@ func TestRun(t *testing.T) { // It sets an environment variable.
 	answers(t, "http://127.0.0.1:"+health+"/readyz", http.StatusOK)
 	answers(t, "http://127.0.0.1:"+metrics+"/metrics", http.StatusOK)
 
-	controlPlane := createCluster(t, env.Namespace(t))
+	controlPlane := createCluster(t, env.Namespace(t), clusterv1.APIEndpoint{Host: "127.0.0.1", Port: 1}, 1)
 	assert.Equal(t, "v1.36.3+k0s.2", controlPlane.Spec.Version, "the webhook has added the v")
 	becomes(t, controlPlane, metav1.ConditionFalse)
 
@@ -105,21 +105,23 @@ func run(t *testing.T, args []string) func() {
 	}
 }
 
-func createCluster(t *testing.T, namespace string) *controlplanev1.K0sControlPlane {
+func createCluster(
+	t testing.TB, namespace string, endpoint clusterv1.APIEndpoint, replicas int32,
+) *controlplanev1.K0sControlPlane {
 	t.Helper()
 	cluster := testenv.Cluster(namespace, func(c *clusterv1.Cluster) {
-		c.Spec.ControlPlaneEndpoint = clusterv1.APIEndpoint{Host: "127.0.0.1", Port: 1}
+		c.Spec.ControlPlaneEndpoint = endpoint
 		c.Status.Initialization.InfrastructureProvisioned = new(true)
 		c.Spec.ControlPlaneRef = clusterv1.ContractVersionedObjectReference{
 			APIGroup: controlplanev1.GroupVersion.Group, Kind: "K0sControlPlane", Name: c.Name,
 		}
 	})
-	env.Create(t, cluster, testenv.InfraMachineTemplate(namespace, "medium", nil))
+	env.Create(t, cluster, testenv.InfraMachineTemplate(namespace, "medium", map[string]any{"size": "m"}))
 	controlPlane := &controlplanev1.K0sControlPlane{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace, Name: cluster.Name, Labels: map[string]string{clusterv1.ClusterNameLabel: cluster.Name},
 		},
-		Spec: controlplanev1.K0sControlPlaneSpec{Version: "1.36.3+k0s.2"},
+		Spec: controlplanev1.K0sControlPlaneSpec{Version: "1.36.3+k0s.2", Replicas: new(replicas)},
 	}
 	controlPlane.Spec.MachineTemplate.Spec.InfrastructureRef = clusterv1.ContractVersionedObjectReference{
 		APIGroup: testenv.InfraGroupVersion.Group, Kind: testenv.InfraMachineTemplateKind, Name: "medium",
@@ -132,7 +134,7 @@ func createCluster(t *testing.T, namespace string) *controlplanev1.K0sControlPla
 }
 
 // label says whose our kinds are, as clusterctl does.
-func label(t *testing.T, provider string) {
+func label(t testing.TB, provider string) {
 	t.Helper()
 	for _, plural := range []string{"k0scontrolplanes", "k0scontrolplanetemplates"} {
 		require.Eventually(t, func() bool {
