@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
@@ -47,13 +48,17 @@ func (r *Reconciler) initLockHeld(ctx context.Context, s *scope) (phase.Outcome,
 	return r.inheritInitLock(ctx, s, lock)
 }
 
-// initLockOwned gives a lock that has lost its owner, as after a restore, back to the Cluster, with which it moves and ends.
+// initLockOwned gives a lock that has lost its owner, as after a restore, back to the Cluster, with which it moves and
+// ends. Nothing else depends on that, so nothing waits for it.
 func (r *Reconciler) initLockOwned(ctx context.Context, s *scope) (phase.Outcome, error) {
 	lock, err := initLock(ctx, r.Client, s)
-	if err != nil || lock == nil {
-		return phase.Continue(), err
+	if err == nil && lock != nil {
+		err = r.Applier.AddOwner(ctx, s.Cluster, lock)
 	}
-	return phase.Continue(), r.Applier.AddOwner(ctx, s.Cluster, lock)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Giving the init lock back to its Cluster")
+	}
+	return phase.Continue(), nil
 }
 
 // initLock is the lock; nil while nobody holds it.
