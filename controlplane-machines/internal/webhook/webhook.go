@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -91,8 +90,10 @@ func (ControlPlane) ValidateUpdate(
 		problems = nil // It was let in before.
 	}
 	if len(problems) == 0 {
-		problems = slices.Concat(
-			skipped(before.Status.Version, read.version), changes(before, read), replicas(after.WishedReplicas(), read.document))
+		problems = append(changes(before, read), replicas(after.WishedReplicas(), read.document)...)
+	}
+	if !sameVersion {
+		problems = append(problems, skipped(before.Status.Version, read.version)...)
 	}
 	return read.warnings(), invalid("K0sControlPlane", after.Name, append(problems, unusable...))
 }
