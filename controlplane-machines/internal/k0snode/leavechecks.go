@@ -166,11 +166,11 @@ func recordLeftOver(f LeaveFacts) *LeaveStep {
 }
 
 // mayBeLeftOver tells whether a machine that goes may have asked to join, and that is not recorded yet. A member at the
-// same address disproves it: etcd takes no second one there.
+// same address disproves it: etcd takes no second one there. Without its config nobody knows its role: then it may have.
 func (f LeaveFacts) mayBeLeftOver() bool {
 	machine := f.machine()
 	started := !machine.Data.Consumed.IsZero() || machine.Data.Written && f.Leaving.Address != ""
-	if machine.Role != controlplane.Joining || !started || machine.WasMember || f.Leaving.HasLeft {
+	if machine.Role == controlplane.First || !started || machine.WasMember || f.Leaving.HasLeft {
 		return false
 	}
 	recorded := slices.ContainsFunc(f.Snapshot.Etcd.LeftOver, func(left controlplane.LeftOver) bool {

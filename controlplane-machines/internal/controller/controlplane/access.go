@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-machines/api/v1beta2"
@@ -37,11 +39,22 @@ func configurationKnown(_ context.Context, s *scope) (phase.Outcome, error) {
 		return phase.Outcome{}, phase.Failure(controlplanev1.InvalidConfigurationReason, err)
 	}
 	s.learners, s.configuration = learners, configuration
-	if !s.controlPlane.Initialized() {
-		conditions.Unknown(s.controlPlane, controlplanev1.ConfigurationAppliedCondition, controlplanev1.WaitingReason,
-			"waiting for the cluster to be initialized")
-	}
+	s.configurationAwaits()
 	return phase.Continue(), nil
+}
+
+// configurationAwaits tells, once what was wrong is mended, that the running cluster has yet to take the configuration.
+// What k0s has said about it stands.
+func (s *scope) configurationAwaits() {
+	byK0s := []string{
+		controlplanev1.ReconciledReason, controlplanev1.NotReconciledReason, controlplanev1.ReconciliationUnknownReason,
+	}
+	told := conditions.Get(s.controlPlane, controlplanev1.ConfigurationAppliedCondition)
+	if s.controlPlane.Initialized() || told != nil && slices.Contains(byK0s, told.Reason) {
+		return
+	}
+	conditions.Unknown(s.controlPlane, controlplanev1.ConfigurationAppliedCondition, controlplanev1.WaitingReason,
+		"waiting for the cluster to be initialized")
 }
 
 // isConfigured tells that the configuration of the cluster is known.
@@ -72,27 +85,46 @@ func (s *scope) config(name string) *bootstrapv1.K0sControllerConfig {
 	return nil
 }
 
-// accessApplied signs the admin kubeconfig and tells machines how to join. A deletion, and a cluster whose certificates
-// are gone, make do with the kubeconfig that is there.
+// accessApplied signs the admin kubeconfig and tells machines how to join. A deletion, a cluster whose certificates are
+// gone, and one that is up when this fails make do with the kubeconfig that is there.
 func (r *Reconciler) accessApplied(ctx context.Context, s *scope) (phase.Outcome, error) {
 	if s.deleting() || s.pairs == nil {
-		secret := &corev1.Secret{}
-		_, err := lookup(ctx, r.Client, s.object(contract.KubeconfigName(s.cluster.Name)), secret)
-		s.access = contact.Access{Cluster: s.clusterKey(), Kubeconfig: secret.Data[kubeconfig.SecretKey]}
-		return phase.Continue(), err
+		return phase.Continue(), r.accessFound(ctx, s)
 	}
+	err := r.accessMade(ctx, s)
+	if err != nil && (apierrors.IsConflict(err) || ctx.Err() != nil || !s.everInitialized()) {
+		return phase.Outcome{}, err
+	}
+	conditions.True(s.controlPlane, controlplanev1.CertificatesAvailableCondition, controlplanev1.AvailableReason, "")
+	if err == nil {
+		return phase.Continue(), nil
+	}
+	s.failure = phase.StableMessage(err)
+	s.lookAfter(holdDelay)
+	return phase.Continue(), r.accessFound(ctx, s)
+}
+
+// accessFound takes the kubeconfig that is there, if there is one.
+func (r *Reconciler) accessFound(ctx context.Context, s *scope) error {
+	secret := &corev1.Secret{}
+	_, err := lookup(ctx, r.Client, s.object(contract.KubeconfigName(s.cluster.Name)), secret)
+	s.access = contact.Access{Cluster: s.clusterKey(), Kubeconfig: secret.Data[kubeconfig.SecretKey]}
+	return err
+}
+
+func (r *Reconciler) accessMade(ctx context.Context, s *scope) error {
 	ca, err := s.clusterCA()
 	if err != nil {
-		return phase.Outcome{}, err
+		return err
 	}
 	store := kubeconfig.Store{Reader: r.Client, Live: r.Live, Writer: r.Applier, Issuer: r.Issuer}
 	kept, err := store.Ensure(ctx, s.controlPlane, s.clusterKey(), ca, s.server())
 	if err != nil {
-		return phase.Outcome{}, err
+		return err
 	}
 	s.lookAfter(kept.RenewAt.Sub(s.now))
 	s.access = contact.Access{Cluster: s.clusterKey(), Kubeconfig: kept.Kubeconfig}
-	return phase.Continue(), errors.Join(
+	return errors.Join(
 		r.Applier.Apply(ctx, s.controlPlane, kubeconfig.Secret(s.clusterKey(), kept.Kubeconfig)),
 		r.Metadata.Apply(ctx, nil, desired.KubeconfigMetadata(s.facts())),
 		r.joinApplied(ctx, s, ca.PEM),

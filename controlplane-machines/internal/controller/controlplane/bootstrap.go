@@ -32,20 +32,29 @@ const (
 )
 
 // bootstrapReady waits for the provider whose configs we write. Its CRD wakes all control planes when it appears. A
-// deletion needs no configs: what there is of them goes with its Machines.
+// deletion makes no configs: what there is of them goes with its Machines.
 func (r *Reconciler) bootstrapReady(ctx context.Context, s *scope) (phase.Outcome, error) {
 	crd := definition(configCRD)
 	exists, err := lookup(ctx, r.Client, client.ObjectKey{Name: configCRD}, crd)
 	if err != nil {
 		return phase.Outcome{}, err
 	}
+	served, err := r.configsRead(ctx, s, exists)
+	if err != nil || s.deleting() {
+		return phase.Continue(), err
+	}
 	if message := unusable(exists, crd.Labels); message != "" {
-		if s.deleting() {
-			return phase.Continue(), nil
-		}
 		return phase.Outcome{}, phase.Waiting(controlplanev1.NotInstalledReason, message, 0)
 	}
-	return r.configsRead(ctx, s)
+	if !served {
+		return phase.Outcome{}, phase.Waiting(
+			controlplanev1.NotInstalledReason, "waiting for K0sControllerConfig to be served", servedDelay)
+	}
+	if err := r.Watcher.WatchConfigs(); err != nil {
+		return phase.Outcome{}, fmt.Errorf("watching K0sControllerConfigs: %w", err)
+	}
+	s.bootstrapInstalled()
+	return phase.Continue(), nil
 }
 
 // unusable says why configs cannot be written; nothing when they can.
@@ -64,24 +73,24 @@ func unusable(exists bool, labels map[string]string) string {
 	return ""
 }
 
-func (r *Reconciler) configsRead(ctx context.Context, s *scope) (phase.Outcome, error) {
-	if err := r.Watcher.WatchConfigs(); err != nil {
-		return phase.Outcome{}, fmt.Errorf("watching K0sControllerConfigs: %w", err)
+// configsRead reads the configs, also where none can be made: what a machine was told, and its role, stand in them. It
+// tells whether the kind is served.
+func (r *Reconciler) configsRead(ctx context.Context, s *scope, defined bool) (bool, error) {
+	if !defined {
+		return false, nil
 	}
 	list := &bootstrapv1.K0sControllerConfigList{}
 	err := r.Client.List(ctx, list, client.InNamespace(s.controlPlane.Namespace), client.MatchingLabels(s.ownLabels()))
 	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
-		return phase.Outcome{}, phase.Waiting(
-			controlplanev1.NotInstalledReason, "waiting for K0sControllerConfig to be served", servedDelay)
+		return false, nil
 	}
 	if err != nil {
-		return phase.Outcome{}, fmt.Errorf("listing K0sControllerConfigs: %w", err)
+		return false, fmt.Errorf("listing K0sControllerConfigs: %w", err)
 	}
 	for i := range list.Items {
 		s.configs = append(s.configs, &list.Items[i])
 	}
-	s.bootstrapInstalled()
-	return phase.Continue(), nil
+	return true, nil
 }
 
 // bootstrapInstalled tells that configs can be written, unless one was refused: that stands until one has been taken.

@@ -56,7 +56,6 @@ func (r *Reconciler) certificatesExist(ctx context.Context, s *scope) (phase.Out
 		return phase.Outcome{}, err
 	}
 	s.pairs = pairs
-	conditions.True(s.controlPlane, controlplanev1.CertificatesAvailableCondition, controlplanev1.AvailableReason, "")
 	return phase.Continue(), nil
 }
 

@@ -26,7 +26,7 @@ const cacheDelay = time.Second
 // made, none is replaced.
 func (r *Reconciler) machinesChanged(ctx context.Context, s *scope) (phase.Outcome, error) {
 	s.decide()
-	if s.isHeld() && needsAnother(s.action) {
+	if s.isHeld() && s.needsAnother() {
 		s.action = rollout.Action{}
 		return phase.Continue(), nil
 	}
@@ -62,9 +62,17 @@ func sameChange(a, b rollout.Action) bool {
 	return a.Kind == b.Kind && a.Machine == b.Machine && a.Role == b.Role && a.FailureDomain == b.FailureDomain
 }
 
-// needsAnother tells that an action makes a Machine, or removes one so that another takes its place.
-func needsAnother(action rollout.Action) bool {
-	return action.Kind == rollout.Create || action.Kind == rollout.Delete && action.Reason == rollout.ReasonRollingOut
+// needsAnother tells that the action makes a Machine, or removes one so that another takes its place.
+func (s *scope) needsAnother() bool {
+	staying := 0
+	for _, machine := range s.machines {
+		if machine.DeletionTimestamp.IsZero() {
+			staying++
+		}
+	}
+	replaces := s.action.Kind == rollout.Delete && s.action.Reason == rollout.ReasonRollingOut &&
+		staying <= int(s.controlPlane.WishedReplicas())
+	return s.action.Kind == rollout.Create || replaces
 }
 
 // settled ends the life of a control plane of which nothing is left, and lets any other go on.

@@ -89,9 +89,12 @@ func (r *Reconciler) configured(ctx context.Context, s *scope) error {
 func (r *Reconciler) verdictKept(
 	ctx context.Context, s *scope, access clusterconfig.Access, config *unstructured.Unstructured,
 ) error {
-	opinion, err := access.Opinion(ctx, config.GroupVersionKind().GroupVersion())
-	if err != nil {
-		return err
+	opinion := clusterconfig.Opinion{Verdict: clusterconfig.VerdictReconciled} // Told before, and not recorded.
+	if !conditions.IsTrue(s.controlPlane, controlplanev1.ConfigurationAppliedCondition) {
+		var err error
+		if opinion, err = access.Opinion(ctx, config.GroupVersionKind().GroupVersion()); err != nil {
+			return err
+		}
 	}
 	s.judged(opinion)
 	if opinion.Verdict != clusterconfig.VerdictReconciled {

@@ -5,6 +5,7 @@ package controlplane_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -12,12 +13,15 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-machines/api/v1beta2"
 	"github.com/k0smotron/k0smotron/shared/contract"
+	"github.com/k0smotron/k0smotron/shared/jointoken"
 	"github.com/k0smotron/k0smotron/shared/testenv"
 )
 
@@ -135,12 +139,13 @@ func TestHeldRollout(t *testing.T) {
 	w.change(func(c *controlplanev1.K0sControlPlane) {
 		replicas(1)(c)
 		c.Spec.UpdateStrategy = controlplanev1.UpdateStrategyRecreate
-		c.Spec.MachineTemplate.Spec.InfrastructureRef.Name = template
 	})
-	hindrances()["TemplateMissing"].begin(w)
-	w.settled()
-	assert.Len(t, w.double.Voters(), 1)
-	w.is(controlplanev1.MachinesUpToDateCondition, metav1.ConditionUnknown)
+	w.until("one voter", func() bool { return len(w.double.Voters()) == 1 })
+	for range 8 {
+		w.step()
+	}
+	assert.Len(t, w.names(), 1)
+	w.is(controlplanev1.MachinesUpToDateCondition, metav1.ConditionFalse)
 }
 
 // TestFailuresAreTold: what keeps failing in the middle of a pass is read in the conditions, and goes with its cause.
@@ -171,6 +176,77 @@ func TestFailuresAreTold(t *testing.T) {
 	fails.Store(false)
 	w.settled()
 	assert.NotContains(t, w.conditions(), "no machine may go today")
+}
+
+// TestAccessFails: a cluster that is up is looked at, told and let go of although its Secrets cannot be written, and what
+// fails is told. Nothing is written for that again and again.
+func TestAccessFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, replicas(3)).settled()
+	var fails atomic.Bool
+	fails.Store(true)
+	w.reconciler = w.newReconciler(interceptor.NewClient(env.Client, interceptor.Funcs{Apply: func(
+		ctx context.Context, c client.WithWatch, object runtime.ApplyConfiguration, options ...client.ApplyOption,
+	) error {
+		named, ok := object.(interface{ GetKind() string })
+		if ok && named.GetKind() == "Secret" && fails.Load() {
+			return errors.New("no Secret today")
+		}
+		return c.Apply(ctx, object, options...)
+	}}))
+	w.change(func(c *controlplanev1.K0sControlPlane) {
+		c.Spec.KubeconfigSecretMetadata.Labels = map[string]bootstrapv1.LabelValue{"team": "zoo"}
+	})
+	for range 8 {
+		w.step()
+	}
+	assert.Equal(t, int32(3), *w.controlPlane.Status.ReadyReplicas)
+	w.is(controlplanev1.AvailableCondition, metav1.ConditionTrue)
+	w.is(controlplanev1.CertificatesAvailableCondition, metav1.ConditionTrue)
+	assert.Contains(t, w.is(controlplanev1.MachinesReadyCondition, metav1.ConditionTrue).Message, "no Secret today")
+	w.idles()
+	name := w.names()[0]
+	w.remove(name)
+	w.until("its end", func() bool { return !slices.Contains(w.names(), name) })
+	fails.Store(false)
+	w.settled()
+	assert.NotContains(t, w.conditions(), "no Secret today")
+}
+
+// TestAJoinerGoesWhileHeld: also where no config can be made, it is known what a machine was told, and nothing of it is left
+// behind.
+func TestAJoinerGoesWhileHeld(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).settled()
+	first := w.names()
+	w.double.NextJoinerDies()
+	w.change(replicas(3))
+	var joiner string
+	w.until("a joiner that was told", func() bool {
+		for _, machine := range w.machines() {
+			if machine.Name != first[0] && machine.Status.Initialization.InfrastructureProvisioned != nil {
+				joiner = machine.Name
+			}
+		}
+		return joiner != ""
+	})
+	tokens := w.reconciler.Tokens
+	config := get(w, joiner, &bootstrapv1.K0sControllerConfig{})
+	record, err := tokens.Record(t.Context(), config, w.cluster.Name, jointoken.Controller)
+	require.NoError(t, err)
+	require.NoError(t, tokens.Ensure(t.Context(), w.workload, record))
+	foreign := func(crd *metav1.PartialObjectMetadata) bool {
+		crd.Labels[clusterv1.ProviderNameLabel] = "bootstrap-of-somebody-else"
+		return true
+	}
+	w.reconciler = w.newReconciler(definitionSeen(foreign))
+	w.remove(joiner)
+	w.until("its end", func() bool { return !slices.Contains(w.names(), joiner) })
+	w.is(controlplanev1.BootstrapProviderReadyCondition, metav1.ConditionFalse)
+	assert.Contains(t, w.controlPlane.Annotations[contract.LeftOverMembersAnnotation], joiner)
+	valid, err := tokens.IsValid(t.Context(), w.workload, record)
+	require.NoError(t, err)
+	assert.False(t, valid, "what it could have joined with is worthless")
 }
 
 // TestNotHeldBeforeTheClusterIsUp: a new cluster waits, and says for what.

@@ -152,7 +152,8 @@ func (r *Reconciler) tokenValid(ctx context.Context, s *scope, machine *clusterv
 	return r.Tokens.IsValid(ctx, s.connection.Live, record)
 }
 
-// tokenOf is the recorded join token of a machine; a machine without a config has none.
+// tokenOf is the recorded join token of a machine. The record belongs to the config and goes with it: without one there is
+// none.
 func (r *Reconciler) tokenOf(
 	ctx context.Context, s *scope, machine *clusterv1.Machine,
 ) (jointoken.Record, bool, error) {

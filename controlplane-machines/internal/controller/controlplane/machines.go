@@ -13,6 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-machines/api/v1beta2"
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/k0snode"
+	"github.com/k0smotron/k0smotron/controlplane-machines/internal/observation"
 	"github.com/k0smotron/k0smotron/shared/contract"
 	"github.com/k0smotron/k0smotron/shared/phase"
 )
@@ -27,6 +29,8 @@ func (r *Reconciler) machinesRead(ctx context.Context, s *scope) (phase.Outcome,
 	if err := r.readInfrastructure(ctx, s); err != nil {
 		return phase.Outcome{}, err
 	}
+	// A pass that ends before it has looked at the workload cluster tells what was known.
+	s.report, _ = k0snode.Judge(r.memories.of(s.controlPlane), observation.Facts(s.observed()))
 	s.gathered = true
 	return phase.Continue(), nil
 }
