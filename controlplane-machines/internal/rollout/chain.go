@@ -72,13 +72,13 @@ func tidying() Chain {
 			Prevents: "what a crash left of a machine that is no longer wanted stays for ever",
 		},
 		{
-			Name: "JoinDeadline", ask: joinDeadline,
-			Prevents: "a machine that died while joining blocks the control plane for ever",
-		},
-		{
 			Name: "Contact", ask: contact,
 			Prevents: "members are removed by what was true before contact was lost",
 			Waits:    []string{ReasonContactLost},
+		},
+		{
+			Name: "JoinDeadline", ask: joinDeadline,
+			Prevents: "a machine that died while joining blocks the control plane for ever",
 		},
 		{
 			Name: "StrayMember", ask: strayMember,

@@ -12,22 +12,13 @@ import (
 // any while there is no other member that may work, because then it is not the Machine that keeps it from joining. Where
 // leases are only counted, a joiner makes it unknown of all others whether they work; that the API answers is enough then.
 func (p *plan) isOverdue(m *controlplane.Machine) bool {
-	switch {
-	case m.Data.Consumed.IsZero() || m.JoinTimeLeft(p.Now) > 0 || m.IsVoting():
+	if m.Data.Consumed.IsZero() || m.JoinTimeLeft(p.Now) > 0 {
 		return false
-	case !p.HasBegun() || p.isTakenUp():
-		return true
-	default:
-		return p.Current && m.NeverJoined() && slices.ContainsFunc(p.machines, mayWork)
 	}
-}
-
-// isTakenUp tells that all controllers of a cluster whose state lies elsewhere were lost, and that none of those that are
-// there now has ever worked: nobody answers before one of them does.
-func (p *plan) isTakenUp() bool {
-	return !p.Etcd.Managed && !slices.ContainsFunc(p.Machines, func(m controlplane.Machine) bool {
-		return m.WasMember || m.IsVoting()
-	})
+	if !p.HasBegun() {
+		return true
+	}
+	return m.NeverJoined() && slices.ContainsFunc(p.machines, mayWork)
 }
 
 // mayWork tells that a member is not known to be down.

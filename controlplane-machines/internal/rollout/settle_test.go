@@ -97,24 +97,6 @@ func TestInitialization(t *testing.T) {
 				machine("cp-9", begun(controlplane.Joining))),
 			want: creates("cp-9", rollout.ReasonScalingUp),
 		},
-		"TakingUp": {
-			reason: "nobody answers before it works",
-			snapshot: atRest(0, want(3), allLost, elsewhereStored,
-				machine("cp-9", started(controlplane.Joining, time.Minute))),
-			want: waits(rollout.ReasonContactLost),
-		},
-		"TakingUpTooLong": {
-			reason: "it never worked, and there is nobody else to wait for",
-			snapshot: atRest(0, want(3), allLost, elsewhereStored,
-				machine("cp-9", started(controlplane.Joining, 16*time.Minute))),
-			want: deletes("cp-9", rollout.ReasonJoinTimedOut),
-		},
-		"SilentForLong": {
-			reason: "one that has worked may work again",
-			snapshot: atRest(1, want(3), noContact, elsewhereStored,
-				machine("cp-9", started(controlplane.Joining, 16*time.Minute))),
-			want: waits(rollout.ReasonContactLost),
-		},
 		"LastOneGoing": {
 			reason:   "what it knows may still be asked for",
 			snapshot: atRest(1, want(3), noContact, elsewhereStored, machine("cp-1", leaving)),
