@@ -239,10 +239,7 @@ func contact(p *plan) *Action {
 	if p.Current || !p.HasBegun() || !p.hasMachine() {
 		return nil
 	}
-	return p.wait(
-		ReasonContactLost,
-		"no machine is created or removed while the API of the workload cluster does not answer",
-	)
+	return p.wait(ReasonContactLost, contactMessage(p))
 }
 
 // joinDeadline replaces a Machine that should have become a member by now. It never had a vote, so its going costs none.

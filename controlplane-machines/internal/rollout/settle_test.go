@@ -97,6 +97,12 @@ func TestInitialization(t *testing.T) {
 				machine("cp-9", begun(controlplane.Joining))),
 			want: creates("cp-9", rollout.ReasonScalingUp),
 		},
+		"TakingUp": {
+			reason: "it may work and not be reached",
+			snapshot: atRest(0, want(3), allLost, elsewhereStored,
+				machine("cp-9", started(controlplane.Joining, time.Hour))),
+			want: waits(rollout.ReasonContactLost), message: []string{"kubectl delete machine cp-9"},
+		},
 		"LastOneGoing": {
 			reason:   "what it knows may still be asked for",
 			snapshot: atRest(1, want(3), noContact, elsewhereStored, machine("cp-1", leaving)),

@@ -28,6 +28,19 @@ func deadline(m *controlplane.Machine) string {
 	return "; it is replaced if it has not within " + minutes(controlplane.JoinTimeout) + " of taking its bootstrap data"
 }
 
+// contactMessage names the way out where a controller that takes up a database may never come up: silence does not tell it
+// from one that works and cannot be reached, so nothing is decided on it.
+func contactMessage(p *plan) string {
+	const message = "no machine is created or removed while the API of the workload cluster does not answer"
+	for _, m := range p.machines {
+		if !p.Etcd.Managed && !m.WasMember && !m.Data.Consumed.IsZero() {
+			return message + "; if the controller of machine " + m.Name + " does not come up, have it replaced: " +
+				"kubectl delete machine " + m.Name
+		}
+	}
+	return message
+}
+
 func joiningMessage(m *controlplane.Machine) string {
 	switch {
 	case m.Membership == controlplane.Left:

@@ -39,7 +39,10 @@ func (r *Reconciler) bootstrapReady(ctx context.Context, s *scope) (phase.Outcom
 	if err != nil {
 		return phase.Outcome{}, err
 	}
-	served, err := r.configsRead(ctx, s, exists)
+	served := false
+	if exists {
+		served, err = r.configsRead(ctx, s)
+	}
 	if err != nil || s.deleting() {
 		return phase.Continue(), err
 	}
@@ -75,10 +78,7 @@ func unusable(exists bool, labels map[string]string) string {
 
 // configsRead reads the configs, also where none can be made: what a machine was told, and its role, stand in them. It
 // tells whether the kind is served.
-func (r *Reconciler) configsRead(ctx context.Context, s *scope, defined bool) (bool, error) {
-	if !defined {
-		return false, nil
-	}
+func (r *Reconciler) configsRead(ctx context.Context, s *scope) (bool, error) {
 	list := &bootstrapv1.K0sControllerConfigList{}
 	err := r.Client.List(ctx, list, client.InNamespace(s.controlPlane.Namespace), client.MatchingLabels(s.ownLabels()))
 	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
