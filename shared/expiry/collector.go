@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package expiry tells monitoring what the status of control planes tells people: when the first certificate in use
-// expires. It reads when it is scraped, and so keeps nothing that could outlive its control plane.
+// expires. It reads when it is scraped, and so keeps nothing that could outlive its control plane. Before the cache has
+// started it tells nothing.
 package expiry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -58,7 +61,7 @@ func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	if err == nil {
 		err = meta.EachListItem(list, func(object runtime.Object) error { return c.collect(object, metrics) })
 	}
-	if err != nil {
+	if _, early := errors.AsType[*cache.ErrCacheNotStarted](err); err != nil && !early {
 		metrics <- prometheus.NewInvalidMetric(c.expiry, err)
 	}
 }

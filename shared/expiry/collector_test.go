@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k0smotron/k0smotron/shared/expiry"
@@ -68,6 +69,12 @@ k0smotron_controlplane_certificates_expiry_timestamp_seconds{name="tiger",namesp
 `
 	from := reader{objects: []runtime.Object{named("tiger", testenv.Now), named("new", time.Time{})}}
 	require.NoError(t, testutil.CollectAndCompare(collector(t, from), strings.NewReader(want)))
+}
+
+func TestCollectorBeforeTheCacheHasStarted(t *testing.T) {
+	t.Parallel()
+	from := reader{err: &cache.ErrCacheNotStarted{}}
+	require.NoError(t, testutil.CollectAndCompare(collector(t, from), strings.NewReader("")))
 }
 
 func TestCollectorFails(t *testing.T) {

@@ -23,6 +23,8 @@ type memories struct {
 type memory struct {
 	uid  types.UID
 	seen k0snode.Memory
+	// watched tells that events of what k0s writes have been asked for: the cache holds it, or is about to.
+	watched bool
 	// agents is when konnectivity agents were looked for.
 	agents time.Time
 }
@@ -38,6 +40,20 @@ func (m *memories) keep(controlPlane client.Object, seen k0snode.Memory) {
 	defer m.mutex.Unlock()
 	entry := m.entry(controlPlane)
 	entry.seen = seen
+	m.set(controlPlane, entry)
+}
+
+func (m *memories) isWatched(controlPlane client.Object) bool {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return m.entry(controlPlane).watched
+}
+
+func (m *memories) noteWatched(controlPlane client.Object) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	entry := m.entry(controlPlane)
+	entry.watched = true
 	m.set(controlPlane, entry)
 }
 

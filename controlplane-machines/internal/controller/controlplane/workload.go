@@ -53,7 +53,11 @@ func (r *Reconciler) look(ctx context.Context, s *scope) (*k0snode.Objects, erro
 	if err != nil {
 		return nil, err
 	}
-	objects, err := k0snode.Reader{Objects: connection.Objects, Leases: connection.Live}.Read(ctx)
+	reader := k0snode.Reader{Objects: connection.Objects, Leases: connection.Live}
+	if !r.memories.isWatched(s.controlPlane) {
+		reader.Objects = connection.Live // The first read of a cache waits until it is filled.
+	}
+	objects, err := reader.Read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +79,10 @@ func (r *Reconciler) watch(ctx context.Context, s *scope, objects k0snode.Object
 		}
 	}
 	if len(objects.ControlNodes) > 0 {
-		return r.Watcher.WatchWorkload(ctx, s.clusterKey(), k0snode.ControlNodeObject(""))
+		if err := r.Watcher.WatchWorkload(ctx, s.clusterKey(), k0snode.ControlNodeObject("")); err != nil {
+			return err
+		}
+		r.memories.noteWatched(s.controlPlane)
 	}
 	return nil
 }
