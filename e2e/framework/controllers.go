@@ -84,6 +84,14 @@ metadata: {name: {name}, namespace: {namespace}}
 spec: {template: {spec: {}}}
 `
 
+// Exec runs a program in a machine, as root, and returns what it printed.
+func (l *Lab) Exec(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	output, err := machine.NewHost(machine.DefaultConfig(l.Paths)).Exec(t.Context(), name, args...)
+	require.NoError(t, err)
+	return output
+}
+
 // Stable waits until the control plane is that many controllers, all of them up to date, healthy and members of etcd, and
 // returns how long that took.
 func (c Cluster) Stable(t *testing.T, replicas int, within time.Duration) time.Duration {

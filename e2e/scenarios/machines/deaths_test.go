@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/k0smotron/k0smotron/e2e/framework"
+	"github.com/k0smotron/k0smotron/shared/contract"
 )
 
 // Managers that die after each of their actions, from the first object to the last, leave no second machine, no orphan and
@@ -119,7 +120,8 @@ func difference(before, after []string) []string {
 	return slices.DeleteFunc(slices.Clone(after), func(key string) bool { return slices.Contains(before, key) })
 }
 
-// A machine that loses its power for good while it joins is replaced, and the cluster ends as it was wished.
+// A machine that loses its power for good while it joins is replaced. What it may have left in etcd is told, and once that is
+// done about it which the control plane says, all is as it was wished.
 func TestPowerOffInAJoin(t *testing.T) {
 	framework.NeedsK0s(t)
 	t.Parallel() // It mostly waits.
@@ -134,11 +136,45 @@ func TestPowerOffInAJoin(t *testing.T) {
 	t.Logf("%s has no power any more", victim)
 
 	// It is given 15 minutes to become a member.
-	cluster.Stable(t, 3, 35*time.Minute)
+	address := leftOver(t, cluster, victim)
+	removed(t, cluster, first[0], address)
+	cluster.Stable(t, 3, 15*time.Minute)
 	assert.NotContains(t, cluster.ControllerNames(t), victim)
 	assert.Contains(t, cluster.ControllerNames(t), first[0])
 	writer.Stop(t)
 	goesAway(t, cluster)
+}
+
+// leftOver waits until a machine that has gone is recorded as possibly left over in etcd, and returns its address.
+func leftOver(t *testing.T, cluster framework.Cluster, victim string) string {
+	t.Helper()
+	var address string
+	framework.Eventually(t, 25*time.Minute, func() error {
+		record := cluster.Get(t, "K0sControlPlane", cluster.Name).GetAnnotations()[contract.LeftOverMembersAnnotation]
+		_, rest, found := strings.Cut(record, victim+"=")
+		address, _, _ = strings.Cut(rest, ",")
+		if !found || address == "" {
+			return fmt.Errorf("%s is not recorded as left over: %q", victim, record)
+		}
+		return nil
+	})
+	return address
+}
+
+// removed does what the control plane says about a member that may be left over: it looks for it, removes it if it is there,
+// and then the record.
+func removed(t *testing.T, cluster framework.Cluster, controller, address string) {
+	t.Helper()
+	unknown := framework.Condition{Kind: "K0sControlPlane", Name: cluster.Name, Type: "EtcdClusterHealthy"}.With("Unknown")
+	leave := "k0s etcd leave --peer-address " + address
+	cluster.Says(t, unknown, "'k0s etcd member-list', remove it with '"+leave+"'", requestPatience)
+	members := lab.Exec(t, controller, "k0s", "etcd", "member-list")
+	if strings.Contains(members, address+":") {
+		t.Logf("etcd holds a member at %s: %s", address, lab.Exec(t, controller, strings.Fields(leave)...))
+	} else {
+		t.Logf("etcd holds no member at %s: %s", address, members)
+	}
+	lab.Kubectl(t, "annotate", "k0scontrolplane", cluster.Name, contract.LeftOverMembersAnnotation+"-")
 }
 
 // joining waits until a new controller begins to join, and returns its name.
