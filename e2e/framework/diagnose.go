@@ -19,7 +19,7 @@ func (l *Lab) diagnose(t *testing.T, cluster string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 	defer cancel()
 	conditions, err := l.Clusterctl(ctx, "describe", "cluster", cluster, "--namespace="+Namespace,
-		"--show-conditions=all", "--disable-grouping")
+		"--show-conditions=all", "--grouping=false")
 	tell(t, "conditions of "+cluster, conditions, err)
 	objects, err := l.kubectl(ctx, "get", "cluster-api,statefulsets,pods,persistentvolumeclaims,services", "-o", "wide")
 	tell(t, "objects", objects, err)

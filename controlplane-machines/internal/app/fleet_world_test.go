@@ -77,6 +77,7 @@ func newFleet(b *testing.B) *fleet {
 	require.NoError(b, err)
 	require.NoError(b, options.Setup(b.Context(), mgr))
 	go func() { assert.NoError(b, mgr.Start(b.Context())) }()
+	require.True(b, mgr.GetCache().WaitForCacheSync(b.Context()), "metrics are read from it")
 	return f
 }
 
