@@ -11,6 +11,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -39,25 +40,29 @@ func (r *Reconciler) bootstrapReady(ctx context.Context, s *scope) (phase.Outcom
 	if err != nil {
 		return phase.Outcome{}, err
 	}
-	served := false
-	if exists {
-		served, err = r.configsRead(ctx, s)
-	}
-	if err != nil || s.deleting() {
-		return phase.Continue(), err
-	}
 	if message := unusable(exists, crd.Labels); message != "" {
+		if exists {
+			err = r.namesRead(ctx, s)
+		}
+		if err != nil || s.deleting() {
+			return phase.Continue(), err
+		}
 		return phase.Outcome{}, phase.Waiting(controlplanev1.NotInstalledReason, message, 0)
 	}
-	if !served {
-		return phase.Outcome{}, phase.Waiting(
-			controlplanev1.NotInstalledReason, "waiting for K0sControllerConfig to be served", servedDelay)
+	return r.configsRead(ctx, s)
+}
+
+// namesRead reads no more of configs than their metadata: what somebody else's kind looks like is not known. It is enough to
+// find the join tokens of machines that go.
+func (r *Reconciler) namesRead(ctx context.Context, s *scope) error {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(bootstrapv1.GroupVersion.WithKind("K0sControllerConfigList"))
+	err := r.Client.List(ctx, list, client.InNamespace(s.controlPlane.Namespace), client.MatchingLabels(s.ownLabels()))
+	if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("listing K0sControllerConfigs: %w", err)
 	}
-	if err := r.Watcher.WatchConfigs(); err != nil {
-		return phase.Outcome{}, fmt.Errorf("watching K0sControllerConfigs: %w", err)
-	}
-	s.bootstrapInstalled()
-	return phase.Continue(), nil
+	s.configNames = list.Items
+	return nil
 }
 
 // unusable says why configs cannot be written; nothing when they can.
@@ -76,21 +81,24 @@ func unusable(exists bool, labels map[string]string) string {
 	return ""
 }
 
-// configsRead reads the configs, also where none can be made: what a machine was told, and its role, stand in them. It
-// tells whether the kind is served.
-func (r *Reconciler) configsRead(ctx context.Context, s *scope) (bool, error) {
+func (r *Reconciler) configsRead(ctx context.Context, s *scope) (phase.Outcome, error) {
+	if err := r.Watcher.WatchConfigs(); err != nil {
+		return phase.Outcome{}, fmt.Errorf("watching K0sControllerConfigs: %w", err)
+	}
 	list := &bootstrapv1.K0sControllerConfigList{}
 	err := r.Client.List(ctx, list, client.InNamespace(s.controlPlane.Namespace), client.MatchingLabels(s.ownLabels()))
 	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
-		return false, nil
+		return phase.Outcome{}, phase.Waiting(
+			controlplanev1.NotInstalledReason, "waiting for K0sControllerConfig to be served", servedDelay)
 	}
 	if err != nil {
-		return false, fmt.Errorf("listing K0sControllerConfigs: %w", err)
+		return phase.Outcome{}, fmt.Errorf("listing K0sControllerConfigs: %w", err)
 	}
 	for i := range list.Items {
 		s.configs = append(s.configs, &list.Items[i])
 	}
-	return true, nil
+	s.bootstrapInstalled()
+	return phase.Continue(), nil
 }
 
 // bootstrapInstalled tells that configs can be written, unless one was refused: that stands until one has been taken.

@@ -157,11 +157,15 @@ func (r *Reconciler) tokenValid(ctx context.Context, s *scope, machine *clusterv
 func (r *Reconciler) tokenOf(
 	ctx context.Context, s *scope, machine *clusterv1.Machine,
 ) (jointoken.Record, bool, error) {
-	config := s.config(machine.Name)
-	if config == nil {
-		return jointoken.Record{}, false, nil
+	if config := s.config(machine.Name); config != nil {
+		return r.Tokens.Find(ctx, config)
 	}
-	return r.Tokens.Find(ctx, config)
+	for i := range s.configNames {
+		if s.configNames[i].Name == machine.Name {
+			return r.Tokens.Find(ctx, &s.configNames[i])
+		}
+	}
+	return jointoken.Record{}, false, nil
 }
 
 // leftOverRecorded writes down where a machine may have left a member in etcd.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -36,6 +37,8 @@ type scope struct {
 	machines       []*clusterv1.Machine
 	infrastructure []*unstructured.Unstructured
 	configs        []*bootstrapv1.K0sControllerConfig
+	// configNames are the configs by name where they cannot be read.
+	configNames []metav1.PartialObjectMetadata
 	// gathered tells that what exists was read; without it the report knows nothing.
 	gathered bool
 
