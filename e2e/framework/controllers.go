@@ -84,12 +84,10 @@ metadata: {name: {name}, namespace: {namespace}}
 spec: {template: {spec: {}}}
 `
 
-// Exec runs a program in a machine, as root, and returns what it printed.
-func (l *Lab) Exec(t *testing.T, name string, args ...string) string {
+// Exec runs a program in a machine, as root, and returns what it printed. An error has what it complained of.
+func (l *Lab) Exec(t *testing.T, name string, args ...string) (string, error) {
 	t.Helper()
-	output, err := machine.NewHost(machine.DefaultConfig(l.Paths)).Exec(t.Context(), name, args...)
-	require.NoError(t, err)
-	return output
+	return machine.NewHost(machine.DefaultConfig(l.Paths)).Exec(t.Context(), name, args...)
 }
 
 // Stable waits until the control plane is that many controllers, all of them up to date, healthy and members of etcd, and

@@ -90,9 +90,9 @@ func leftOverMessage(left controlplane.LeftOver) string {
 		where, address = "at an address that it has not reported", "<address>"
 	}
 	return fmt.Sprintf(
-		"etcd may hold a member that never ran, of machine %s, which is gone, %s: look for it on a healthy "+
-			"controller with 'k0s etcd member-list', remove it with 'k0s etcd leave --peer-address %s', and then remove its entry "+
-			"from the annotation %s",
+		"etcd may hold a member that never ran, of machine %s, which is gone, %s: unless another Machine has that address "+
+			"now, run 'k0s etcd leave --peer-address %s' on a healthy controller ('peer not found' says that there is none), and "+
+			"then remove its entry from the annotation %s",
 		left.Machine,
 		where,
 		address,
