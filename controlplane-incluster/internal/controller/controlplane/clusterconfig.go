@@ -71,12 +71,9 @@ func (r *Reconciler) configured(
 func (r *Reconciler) verdictKept(
 	ctx context.Context, s *scope, config *unstructured.Unstructured,
 ) (phase.Outcome, error) {
-	opinion := hosted.Opinion{Verdict: clusterconfig.VerdictReconciled} // Told before, and not recorded.
-	if !conditions.IsTrue(s.controlPlane, controlplanev1.ConfigurationAppliedCondition) {
-		var err error
-		if opinion, err = r.Clusters.Opinion(ctx, s.access, config.GroupVersionKind().GroupVersion()); err != nil {
-			return phase.Outcome{}, err
-		}
+	opinion, err := r.Clusters.Opinion(ctx, s.access, config.GroupVersionKind().GroupVersion())
+	if err != nil {
+		return phase.Outcome{}, err
 	}
 	outcome := s.judged(opinion)
 	if opinion.Verdict != clusterconfig.VerdictReconciled {

@@ -89,12 +89,9 @@ func (r *Reconciler) configured(ctx context.Context, s *scope) error {
 func (r *Reconciler) verdictKept(
 	ctx context.Context, s *scope, access clusterconfig.Access, config *unstructured.Unstructured,
 ) error {
-	opinion := clusterconfig.Opinion{Verdict: clusterconfig.VerdictReconciled} // Told before, and not recorded.
-	if !conditions.IsTrue(s.controlPlane, controlplanev1.ConfigurationAppliedCondition) {
-		var err error
-		if opinion, err = access.Opinion(ctx, config.GroupVersionKind().GroupVersion()); err != nil {
-			return err
-		}
+	opinion, err := access.Opinion(ctx, config.GroupVersionKind().GroupVersion())
+	if err != nil {
+		return err
 	}
 	s.judged(opinion)
 	if opinion.Verdict != clusterconfig.VerdictReconciled {
