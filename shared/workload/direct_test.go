@@ -266,3 +266,30 @@ func TestPool(t *testing.T) {
 	_, err = pool.Get(tiger, []byte("x: ["))
 	require.Error(t, err)
 }
+
+// TestPoolProbe: the server behind a connection may be one of several, and the only one that is not ready.
+func TestPoolProbe(t *testing.T) {
+	t.Parallel()
+	var sick atomic.Bool
+	s := serve(t, time.Now(), []string{"127.0.0.1"}, func(w http.ResponseWriter, _ *http.Request) {
+		if sick.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+	pool, tiger, config := workload.NewPool(workload.DirectOptions{}), client.ObjectKey{Name: "tiger"}, s.kubeconfig(t)
+	probe := func() bool { return pool.Probe(t.Context(), tiger, config, "/readyz").OK() }
+
+	assert.True(t, probe())
+	assert.True(t, probe())
+	assert.EqualValues(t, 1, s.connections.Load(), "a connection that is good is kept")
+	sick.Store(true)
+	assert.False(t, probe())
+	sick.Store(false)
+	assert.True(t, probe())
+	assert.True(t, probe())
+	assert.EqualValues(t, 2, s.connections.Load())
+
+	evidence := pool.Probe(t.Context(), tiger, []byte("x: ["), "/readyz")
+	assert.Contains(t, evidence.Message, "kubeconfig")
+	assert.False(t, evidence.Reached())
+}

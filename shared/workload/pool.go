@@ -3,6 +3,7 @@
 package workload
 
 import (
+	"context"
 	"crypto/sha256"
 	"sync"
 
@@ -47,7 +48,21 @@ func (p *Pool) Get(cluster client.ObjectKey, kubeconfig []byte) (*Direct, error)
 	return direct, nil
 }
 
-// Forget closes the connection of a cluster that is gone.
+// Probe sends one GET for a path such as /readyz. Behind a load balancer, a connection leads to the same API server for
+// as long as it lasts: unless the answer is 200, the next request makes a new one.
+func (p *Pool) Probe(ctx context.Context, cluster client.ObjectKey, kubeconfig []byte, path string) Evidence {
+	direct, err := p.Get(cluster, kubeconfig)
+	if err != nil {
+		return Evidence{Message: err.Error()}
+	}
+	evidence := direct.Probe(ctx, path)
+	if !evidence.OK() {
+		p.Forget(cluster)
+	}
+	return evidence
+}
+
+// Forget closes the connection of a cluster that is gone, or that did not answer.
 func (p *Pool) Forget(cluster client.ObjectKey) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()

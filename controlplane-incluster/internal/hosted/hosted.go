@@ -41,11 +41,7 @@ func New(pool *workload.Pool, fieldOwner string) *Clusters {
 
 // Ready asks the API server whether it is ready.
 func (c *Clusters) Ready(ctx context.Context, access Access) workload.Evidence {
-	direct, err := c.pool.Get(access.Cluster, access.Kubeconfig)
-	if err != nil {
-		return workload.Evidence{Message: err.Error()}
-	}
-	return direct.Probe(ctx, "/readyz")
+	return c.pool.Probe(ctx, access.Cluster, access.Kubeconfig, "/readyz")
 }
 
 // Forget closes the connections to a control plane that is gone.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package contact reaches the workload clusters of control planes on Machines: through Cluster API's cluster cache where
-// it is connected, and directly, with the kubeconfig that we signed, where it is not. It connects half a minute late, and
-// drops a connection that fails: a control plane has to be looked at just then.
+// it is connected and answers, and directly, with the kubeconfig that we signed, where it is not or does not. The cache
+// connects half a minute late, and drops a connection that fails: a control plane has to be looked at just then. It keeps
+// one that hangs: an API server whose etcd stands still goes on answering the probe of the cache, and nothing else.
 package contact
 
 import (
@@ -13,11 +14,11 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k0smotron/k0smotron/shared/phase"
 	"github.com/k0smotron/k0smotron/shared/workload"
 )
 
-// Timeout bounds all that one pass asks of a workload cluster, so that one that does not answer does not hold up others.
+// Timeout bounds all that one pass asks over one connection, so that a cluster that does not answer does not hold up
+// others.
 const Timeout = 5 * time.Second
 
 // Access is a cluster and the key to it.
@@ -38,6 +39,9 @@ type Connection struct {
 	Cached bool
 }
 
+// Look uses a connection. It is called again with another one when it fails.
+type Look func(ctx context.Context, connection Connection) error
+
 // Clusters reaches workload clusters.
 type Clusters struct {
 	cached workload.Clusters
@@ -51,22 +55,39 @@ func New(cached workload.Clusters, pool *workload.Pool) *Clusters {
 
 // Ready asks the API server, through the endpoint of the Cluster, whether it is ready.
 func (c *Clusters) Ready(ctx context.Context, access Access) workload.Evidence {
-	direct, err := c.pool.Get(access.Cluster, access.Kubeconfig)
-	if err != nil {
-		return workload.Evidence{Message: err.Error()}
-	}
-	return direct.Probe(ctx, "/readyz")
+	return c.pool.Probe(ctx, access.Cluster, access.Kubeconfig, "/readyz")
 }
 
-// Connect returns the best way into a cluster. That there is one does not mean that anybody answers.
-func (c *Clusters) Connect(ctx context.Context, access Access) (Connection, error) {
-	connection, err := c.throughCache(ctx, access.Cluster)
-	if _, waits := errors.AsType[*phase.WaitError](err); !waits {
-		return connection, err
+// Reach lets look use a way into a cluster, and another one if it fails, each for Timeout. Behind a load balancer, a
+// connection leads to the same API server for as long as it lasts, and that one may hang while the others work: so the
+// second way is a connection of its own, and a new one when it has failed before.
+func (c *Clusters) Reach(ctx context.Context, access Access, look Look) error {
+	cacheErr := look.over(ctx, func() (Connection, error) { return c.throughCache(ctx, access.Cluster) })
+	if cacheErr == nil {
+		return nil
 	}
+	err := look.over(ctx, func() (Connection, error) { return c.directly(access) })
+	if err == nil {
+		return nil
+	}
+	c.pool.Forget(access.Cluster)
+	return fmt.Errorf("reaching the workload cluster: %w", errors.Join(cacheErr, err))
+}
+
+func (l Look) over(ctx context.Context, connect func() (Connection, error)) error {
+	connection, err := connect()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	return l(ctx, connection)
+}
+
+func (c *Clusters) directly(access Access) (Connection, error) {
 	direct, err := c.pool.Get(access.Cluster, access.Kubeconfig)
 	if err != nil {
-		return Connection{}, fmt.Errorf("connecting to the workload cluster: %w", err)
+		return Connection{}, err
 	}
 	live, err := direct.Client()
 	if err != nil {

@@ -128,8 +128,8 @@ func (p playedFor) Ready(context.Context, contact.Access) workload.Evidence {
 	return workload.Evidence{StatusCode: http.StatusOK}
 }
 
-func (p playedFor) Connect(ctx context.Context, access contact.Access) (contact.Connection, error) {
-	return connect(ctx, p.Double, access)
+func (p playedFor) Reach(ctx context.Context, access contact.Access, look contact.Look) error {
+	return reach(ctx, p.Double, access, look)
 }
 
 func (playedFor) Forget(client.ObjectKey) {}

@@ -38,8 +38,8 @@ import (
 type Workloads interface {
 	// Ready asks the API server, through the endpoint of the Cluster, whether it is ready.
 	Ready(ctx context.Context, access contact.Access) workload.Evidence
-	// Connect returns a way into the cluster, which need not answer.
-	Connect(ctx context.Context, access contact.Access) (contact.Connection, error)
+	// Reach lets look use a way into the cluster, and another one if it fails.
+	Reach(ctx context.Context, access contact.Access, look contact.Look) error
 	// Forget closes the connections to a cluster that is gone.
 	Forget(cluster client.ObjectKey)
 }

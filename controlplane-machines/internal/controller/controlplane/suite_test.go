@@ -183,21 +183,21 @@ func (p playedWorkloads) Ready(context.Context, contact.Access) workload.Evidenc
 	return workload.Evidence{StatusCode: http.StatusOK}
 }
 
-func (p playedWorkloads) Connect(ctx context.Context, access contact.Access) (contact.Connection, error) {
-	return connect(ctx, p.double, access)
+func (p playedWorkloads) Reach(ctx context.Context, access contact.Access, look contact.Look) error {
+	return reach(ctx, p.double, access, look)
 }
 
-// connect is the way into a workload cluster in memory, while it answers.
-func connect(ctx context.Context, played *double.Double, access contact.Access) (contact.Connection, error) {
+// reach is the way into a workload cluster in memory, while it answers.
+func reach(ctx context.Context, played *double.Double, access contact.Access, look contact.Look) error {
 	connected, err := double.NewClusters(played).Client(ctx, access.Cluster)
 	if err != nil {
-		return contact.Connection{}, err
+		return err
 	}
 	live := connected
 	if watching, ok := connected.(client.WithWatch); ok {
 		live = interceptor.NewClient(watching, interceptor.Funcs{List: withoutFields})
 	}
-	return contact.Connection{Objects: live, Live: live, Cached: true}, nil
+	return look(ctx, contact.Connection{Objects: live, Live: live, Cached: true})
 }
 
 // withoutFields lists events without the selector of fields, which needs an index where there is no API server.

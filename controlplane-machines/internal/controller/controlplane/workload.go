@@ -47,23 +47,24 @@ func (s *scope) worthALook() bool {
 
 // look reads what k0s has written; nil when there is no answer.
 func (r *Reconciler) look(ctx context.Context, s *scope) (*k0snode.Objects, error) {
-	ctx, cancel := context.WithTimeout(ctx, contact.Timeout)
-	defer cancel()
-	connection, err := r.Workloads.Connect(ctx, s.access)
+	var objects k0snode.Objects
+	err := r.Workloads.Reach(ctx, s.access, func(ctx context.Context, connection contact.Connection) error {
+		reader := k0snode.Reader{Objects: connection.Objects, Leases: connection.Live}
+		if !r.memories.isWatched(s.controlPlane) {
+			reader.Objects = connection.Live // The first read of a cache waits until it is filled.
+		}
+		var err error
+		if objects, err = reader.Read(ctx); err != nil {
+			return err
+		}
+		s.connection = connection
+		if err := r.watch(ctx, s, objects); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "Watching the workload cluster")
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	reader := k0snode.Reader{Objects: connection.Objects, Leases: connection.Live}
-	if !r.memories.isWatched(s.controlPlane) {
-		reader.Objects = connection.Live // The first read of a cache waits until it is filled.
-	}
-	objects, err := reader.Read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.connection = connection
-	if err := r.watch(ctx, s, objects); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Watching the workload cluster")
 	}
 	return &objects, nil
 }
