@@ -25,6 +25,7 @@ func TestStopped(t *testing.T) {
 	cluster := lab.CreateOnMachines(t, "stopped", three(t))
 	cluster.Works(t, fromNothing(3))
 	cluster.Stable(t, 3, fromNothing(1))
+	t.Run("EachEtcd", func(t *testing.T) { eachEtcdStops(t, cluster) })
 	for _, test := range []struct {
 		name           string
 		program        machine.Signal
@@ -65,6 +66,27 @@ func TestStopped(t *testing.T) {
 		})
 	}
 	goesAway(t, cluster)
+}
+
+// eachEtcdStops: the manager's own connection leads to one of the controllers, and the others are seen through that. Its
+// API server answers nothing then.
+func eachEtcdStops(t *testing.T, cluster framework.Cluster) {
+	t.Helper()
+	timed(t)
+	before := uids(t, cluster)
+	all := framework.Condition{Kind: "K0sControlPlane", Name: cluster.Name, Type: "EtcdClusterHealthy"}
+	for _, victim := range cluster.ControllerNames(t) {
+		etcd := machine.Signal{Process: "etcd"}
+		etcd.Name = "STOP"
+		lab.Signal(t, victim, etcd)
+		one := framework.Condition{Kind: "Machine", Name: victim, Type: "EtcdMemberHealthy"}
+		cluster.Becomes(t, one.With("False"), 2*time.Minute)
+		cluster.Becomes(t, all.With("False"), requestPatience)
+		etcd.Name = "CONT"
+		lab.Signal(t, victim, etcd)
+		cluster.Becomes(t, all.With("True"), 3*time.Minute)
+	}
+	assert.Equal(t, before, uids(t, cluster), "nobody is replaced for it")
 }
 
 // nothingIsDeleted watches that all Machines stay, and none of them is being deleted.
