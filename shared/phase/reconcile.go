@@ -31,6 +31,8 @@ type StatusWriter interface {
 	// PatchStatus makes the status of the live object that of after. No difference: no request. A live object
 	// newer than before is a conflict.
 	PatchStatus(ctx context.Context, before, after client.Object) error
+	// Settle waits, not for long, until reads show object at least in the version that it has here.
+	Settle(ctx context.Context, object client.Object)
 }
 
 // Flow is a whole reconcile: its phases and the report at its end.
@@ -44,7 +46,8 @@ type Flow[S any] struct {
 
 // Reconcile runs the flow and then patches target's status once, whatever the outcome. observedGeneration moves only
 // when the pass had no error. An error of the patch is added to the error of the flow; an API conflict is neither:
-// the pass is repeated soon with the newer object.
+// the pass is repeated soon with the newer object. A pass that wrote target ends when reads show it: events of what else
+// was written start the next one earlier, and it would collide with this one.
 func Reconcile[S any](
 	ctx context.Context, status StatusWriter, target Target, scope *S, flow Flow[S],
 ) (result ctrl.Result, err error) {
@@ -60,6 +63,9 @@ func Reconcile[S any](
 		observed.SetObservedGeneration(target.GetGeneration())
 	}
 	patchErr := patchStatus(ctx, status, before, target)
+	if target.GetResourceVersion() != before.GetResourceVersion() {
+		status.Settle(ctx, target)
+	}
 	if isConflict(patchErr) && err == nil {
 		return ctrl.Result{RequeueAfter: conflictDelay}, nil
 	}

@@ -26,17 +26,27 @@ type target struct{ clusterv1.Cluster }
 
 func (o *target) SetObservedGeneration(generation int64) { o.Status.ObservedGeneration = generation }
 
-// statusWriter remembers what it was asked to write.
+// statusWriter remembers what it was asked to write, and to wait for.
 type statusWriter struct {
 	err           error
 	calls         int
 	before, after client.Object
+	// version is what a write makes of the object's.
+	version string
+	settled []string
 }
 
 func (w *statusWriter) PatchStatus(_ context.Context, before, after client.Object) error {
 	w.calls++
 	w.before, w.after = before, after
+	if w.version != "" {
+		after.SetResourceVersion(w.version)
+	}
 	return w.err
+}
+
+func (w *statusWriter) Settle(_ context.Context, object client.Object) {
+	w.settled = append(w.settled, object.GetResourceVersion())
 }
 
 func newTarget() *target {
@@ -135,4 +145,32 @@ func TestReconcileComparesWithTheStateBeforeThePass(t *testing.T) {
 	assert.Empty(t, before.GetConditions())
 	assert.Same(t, object, writer.after)
 	assert.NotEmpty(t, object.GetConditions())
+}
+
+func TestReconcileEndsWhenReadsShowWhatItWrote(t *testing.T) {
+	t.Parallel()
+	object, idle := newTarget(), &statusWriter{}
+	object.ResourceVersion = "7"
+	flow := phase.Flow[scope]{Phases: []phase.Phase[scope]{answer("a", phase.Continue(), nil)}}
+	_, err := phase.Reconcile(t.Context(), idle, object, &scope{}, flow)
+	require.NoError(t, err)
+	assert.Empty(t, idle.settled, "nothing was written")
+
+	writing := &statusWriter{version: "8"}
+	_, err = phase.Reconcile(t.Context(), writing, object, &scope{}, flow)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"8"}, writing.settled)
+}
+
+func TestReconcileSettlesWhatAPhaseWrote(t *testing.T) {
+	t.Parallel()
+	object, writer := newTarget(), &statusWriter{err: conflict()}
+	writes := phase.Phase[scope]{Name: "writes", Run: func(context.Context, *scope) (phase.Outcome, error) {
+		object.SetResourceVersion("9")
+		return phase.Outcome{}, errors.New("boom")
+	}}
+	flow := phase.Flow[scope]{Phases: []phase.Phase[scope]{writes}}
+	_, err := phase.Reconcile(t.Context(), writer, object, &scope{}, flow)
+	require.Error(t, err)
+	assert.Equal(t, []string{"9"}, writer.settled, "also when the pass fails")
 }
