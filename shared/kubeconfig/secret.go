@@ -39,32 +39,40 @@ type Kept struct {
 	Kubeconfig []byte
 	// RenewAt is when to look at it again.
 	RenewAt time.Time
+	// Secret is the live state of the Secret.
+	Secret *corev1.Secret
 }
 
-// Ensure returns the admin kubeconfig of a cluster. While the one at hand is good it only reads; otherwise a new one is
-// issued from the cluster CA and belongs to owner.
+// Ensure returns the admin kubeconfig of a cluster, and sees to its Secret, which belongs to owner. While the kubeconfig at
+// hand is good it stays; otherwise a new one is issued from the cluster CA. A Secret that is as wanted is not written.
 func (s Store) Ensure(
 	ctx context.Context, owner client.Object, cluster client.ObjectKey, ca pki.CA, server string,
 ) (Kept, error) {
 	standing := Standing{Now: s.Issuer.Clock.Now(), CA: ca, Admin: Admin{Cluster: cluster.Name, Server: server}}
-	for _, reader := range []client.Reader{s.Reader, s.Live} {
-		current, err := current(ctx, reader, cluster)
-		if err != nil {
-			return Kept{}, err
-		}
-		standing.Current = current
-		if !RenewalOf(standing).Due() {
-			return kept(current)
-		}
-	}
-	kubeconfig, err := Build(s.Issuer, ca, standing.Admin)
+	kubeconfig, err := s.good(ctx, cluster, standing)
 	if err != nil {
 		return Kept{}, err
 	}
-	if err := s.Writer.Apply(ctx, owner, Secret(cluster, kubeconfig)); err != nil {
+	secret := Secret(cluster, kubeconfig)
+	if err := s.Writer.Apply(ctx, owner, secret); err != nil {
 		return Kept{}, err
 	}
-	return kept(kubeconfig)
+	return kept(secret, kubeconfig)
+}
+
+// good is the kubeconfig at hand, or a new one when that is due.
+func (s Store) good(ctx context.Context, cluster client.ObjectKey, standing Standing) ([]byte, error) {
+	for _, reader := range []client.Reader{s.Reader, s.Live} {
+		current, err := current(ctx, reader, cluster)
+		if err != nil {
+			return nil, err
+		}
+		standing.Current = current
+		if !RenewalOf(standing).Due() {
+			return current, nil
+		}
+	}
+	return Build(s.Issuer, standing.CA, standing.Admin)
 }
 
 // Secret is the Secret <cluster>-kubeconfig.
@@ -79,13 +87,13 @@ func Secret(cluster client.ObjectKey, kubeconfig []byte) *corev1.Secret {
 	}
 }
 
-func kept(kubeconfig []byte) (Kept, error) {
+func kept(secret *corev1.Secret, kubeconfig []byte) (Kept, error) {
 	content, err := Parse(kubeconfig)
 	if err != nil {
 		return Kept{}, err
 	}
 	renewAt, err := RenewalTime(content)
-	return Kept{Kubeconfig: kubeconfig, RenewAt: renewAt}, err
+	return Kept{Kubeconfig: kubeconfig, RenewAt: renewAt, Secret: secret}, err
 }
 
 // current returns the kubeconfig at hand, empty when there is none.

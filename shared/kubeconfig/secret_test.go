@@ -61,6 +61,7 @@ func (b bench) ensure(t *testing.T, url string) kubeconfig.Kept {
 	t.Helper()
 	kept, err := b.store.Ensure(t.Context(), b.owner, tiger, b.ca, url)
 	require.NoError(t, err)
+	kept.Secret.TypeMeta = metav1.TypeMeta{} // It is set where the Secret was written.
 	return kept
 }
 

@@ -125,10 +125,19 @@ func (r *Reconciler) accessMade(ctx context.Context, s *scope) error {
 	s.lookAfter(kept.RenewAt.Sub(s.now))
 	s.access = contact.Access{Cluster: s.clusterKey(), Kubeconfig: kept.Kubeconfig}
 	return errors.Join(
-		r.Applier.Apply(ctx, s.controlPlane, kubeconfig.Secret(s.clusterKey(), kept.Kubeconfig)),
-		r.Metadata.Apply(ctx, nil, desired.KubeconfigMetadata(s.facts())),
+		r.kubeconfigLabelled(ctx, s, kept.Secret),
 		r.joinApplied(ctx, s, ca.PEM),
 	)
+}
+
+// kubeconfigLabelled gives the Secret the labels and annotations that the spec says today. While the user wishes for none,
+// and has not before, there is nothing to do.
+func (r *Reconciler) kubeconfigLabelled(ctx context.Context, s *scope, live *corev1.Secret) error {
+	wishes := s.controlPlane.Spec.KubeconfigSecretMetadata
+	if len(wishes.Labels)+len(wishes.Annotations) == 0 && !r.Metadata.HasApplied(live) {
+		return nil
+	}
+	return r.Metadata.ApplyTo(ctx, live, desired.KubeconfigMetadata(s.facts()))
 }
 
 // joinApplied tells machines how to join. While the configuration cannot be used, what was told last stands.
