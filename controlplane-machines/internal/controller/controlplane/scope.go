@@ -15,6 +15,7 @@ import (
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	controlplanev1 "github.com/k0smotron/k0smotron/controlplane-machines/api/v1beta2"
@@ -137,8 +138,12 @@ func notPaused(_ context.Context, s *scope) (phase.Outcome, error) {
 	return contract.CheckPaused(s.cluster, s.controlPlane), nil
 }
 
+// finalizerSet ends the pass that sets the finalizer, as Cluster API's own controllers do: the change starts the next one.
 func (r *Reconciler) finalizerSet(ctx context.Context, s *scope) (phase.Outcome, error) {
-	return phase.Continue(), r.Applier.EnsureFinalizer(ctx, s.controlPlane, controlplanev1.ControlPlaneFinalizer)
+	if s.deleting() || controllerutil.ContainsFinalizer(s.controlPlane, controlplanev1.ControlPlaneFinalizer) {
+		return phase.Continue(), nil
+	}
+	return phase.Done(), r.Applier.EnsureFinalizer(ctx, s.controlPlane, controlplanev1.ControlPlaneFinalizer)
 }
 
 // lookup reads an object and says whether there is one.

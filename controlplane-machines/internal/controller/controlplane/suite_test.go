@@ -220,14 +220,19 @@ func (w *world) reconcile() ctrl.Result {
 	return result
 }
 
+// tryReconcile also runs the pass that the finalizer starts once it is set.
 func (w *world) tryReconcile() (ctrl.Result, error) {
 	w.t.Helper()
+	finalizers := len(w.controlPlane.Finalizers)
 	key := client.ObjectKeyFromObject(w.controlPlane)
 	result, err := w.reconciler.Reconcile(w.t.Context(), ctrl.Request{NamespacedName: key})
 	read := &controlplanev1.K0sControlPlane{}
 	if getErr := env.Client.Get(w.t.Context(), key, read); !apierrors.IsNotFound(getErr) {
 		require.NoError(w.t, getErr)
 		w.controlPlane = read
+	}
+	if err == nil && len(w.controlPlane.Finalizers) > finalizers {
+		return w.tryReconcile()
 	}
 	return result, err
 }
