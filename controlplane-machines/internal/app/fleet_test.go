@@ -30,7 +30,7 @@ const (
 	// fleetReplicas is the number of controllers of each.
 	fleetReplicas = 3
 	// arrival is the time between two Clusters.
-	arrival = 2 * time.Second
+	arrival = 4 * time.Second
 	// round is longer than the pause between any two looks of the manager at the same control plane, but that for
 	// konnectivity agents.
 	round = 30 * time.Second
@@ -46,8 +46,9 @@ const (
 // bootstrap and the infrastructure provider, and k0s with its API server, which the manager reaches by TLS at an address of
 // its own. All of them are faster than the real ones, which is the harder case: more happens at the same time.
 //
-// The Clusters come one after the other because the manager limits itself to 100 requests a second, and a control plane
-// takes a hundred in all: if all are asked for at once, a pass mostly waits for its turn, and its time tells nothing.
+// The Clusters come one after the other, and so that two cores have half of their time left: the manager limits itself to 100
+// requests a second, a control plane takes a hundred in all, and each keeps the API server busy for 10 ms. If more is asked
+// for at once, a pass mostly waits for its turn, and its time tells nothing.
 //
 // What is measured:
 //
