@@ -92,7 +92,7 @@ type Reconciler struct {
 //
 //  1. clusterFound: the Cluster owns the control plane.
 //  2. notPaused: neither the Cluster nor the control plane is paused.
-//  3. finalizerSet: deletion will pass through 4 to 17. The first pass ends here.
+//  3. finalizerSet: deletion will pass through 4 to 17. The pass that sets it ends here.
 //  4. machinesRead: what exists already.
 //  5. bootstrapReady: configs of controllers can be written.
 //  6. deletionPrepared: an object that is being deleted counts who still needs it, and skips 7 to 11.
