@@ -144,7 +144,11 @@ func (l *Lab) ChangeManager(t *testing.T, manager string, arguments ...string) {
 		if err != nil {
 			return err
 		}
-		return reconciled(metrics)
+		log, err := l.kubectl(t.Context(), "logs", "--namespace", manager, pod, "--container=manager")
+		if err != nil {
+			return err
+		}
+		return reconciled(metrics, log)
 	})
 }
 
