@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/shared/k0sconfig"
 )
 
@@ -67,6 +68,25 @@ func ImmutableChanges(before, after map[string]any) []Change {
 		}
 	}
 	return changes
+}
+
+// CheckImmutable refuses a configuration that differs from what a running controller was made with in a value that a cluster
+// is made with. Admission of control planes sees only the user's document: Cluster API lets the ranges and the service
+// domain of a Cluster change at any time.
+func CheckImmutable(running *bootstrapv1.K0sControllerConfig, wanted Configuration) error {
+	made, err := k0sconfig.Parse(running.Spec.K0s.Raw)
+	if err != nil {
+		return fmt.Errorf("k0s configuration of K0sControllerConfig %s: %w", running.Name, err)
+	}
+	changes := ImmutableChanges(made, wanted.Document)
+	if len(changes) == 0 {
+		return nil
+	}
+	messages := make([]string, 0, len(changes))
+	for _, change := range changes {
+		messages = append(messages, change.Message)
+	}
+	return fmt.Errorf("spec.clusterNetwork of the Cluster or spec.k0sConfigSpec.k0s: %s", strings.Join(messages, "; "))
 }
 
 func storageKind(document map[string]any) string {

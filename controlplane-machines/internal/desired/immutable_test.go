@@ -7,7 +7,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 
+	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
 	"github.com/k0smotron/k0smotron/controlplane-machines/internal/desired"
 )
 
@@ -89,5 +92,66 @@ func TestImmutableChanges(t *testing.T) {
 				assert.Contains(t, told.String(), word)
 			}
 		})
+	}
+}
+
+// TestCheckImmutable: what a running controller was made with holds, whoever changes it. What cannot be read is told.
+func TestCheckImmutable(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		network clusterv1.ClusterNetwork
+		broken  bool
+		want    []string
+	}{
+		"Same": {network: pods("10.1.0.0/16")},
+		"Pods": {
+			network: pods("10.9.0.0/16"),
+			want:    []string{"spec.clusterNetwork", "podCIDR cannot change from 10.1.0.0/16 to 10.9.0.0/16", "set it back"},
+		},
+		"NoneAnyMore": {
+			want: []string{"podCIDR cannot change from 10.1.0.0/16 to 10.244.0.0/16", "serviceCIDR cannot change"},
+		},
+		"SecondFamily": {
+			network: clusterv1.ClusterNetwork{
+				Pods:     clusterv1.NetworkRanges{CIDRBlocks: []string{"10.1.0.0/16", "fd01::/108"}},
+				Services: clusterv1.NetworkRanges{CIDRBlocks: []string{"10.2.0.0/16", "fd02::/108"}},
+			},
+			want: []string{"IPv6podCIDR cannot change from nothing to fd01::/108"},
+		},
+		"Unreadable": {network: pods("10.1.0.0/16"), broken: true, want: []string{"K0sControllerConfig m1"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := facts(version, "")
+			f.Cluster.Spec.ClusterNetwork = pods("10.1.0.0/16")
+			made, err := desired.NewConfiguration(f, "5")
+			require.NoError(t, err)
+			running, err := desired.ControllerConfig(f, "m1", bootstrapv1.ControllerRoleFirst, made)
+			require.NoError(t, err)
+			if tc.broken {
+				running.Spec.K0s.Raw = []byte("{")
+			}
+
+			f.Cluster.Spec.ClusterNetwork = tc.network
+			wanted, err := desired.NewConfiguration(f, "5")
+			require.NoError(t, err)
+			err = desired.CheckImmutable(running, wanted)
+			if tc.want == nil {
+				require.NoError(t, err)
+				return
+			}
+			for _, word := range tc.want {
+				require.ErrorContains(t, err, word)
+			}
+		})
+	}
+}
+
+// pods is a network with one range of pods, and always the same one of services.
+func pods(block string) clusterv1.ClusterNetwork {
+	return clusterv1.ClusterNetwork{
+		Pods:     clusterv1.NetworkRanges{CIDRBlocks: []string{block}},
+		Services: clusterv1.NetworkRanges{CIDRBlocks: []string{"10.2.0.0/16"}},
 	}
 }

@@ -38,6 +38,11 @@ func configurationKnown(_ context.Context, s *scope) (phase.Outcome, error) {
 	if err != nil {
 		return phase.Outcome{}, phase.Failure(controlplanev1.InvalidConfigurationReason, err)
 	}
+	if running := s.oldestConfig(); running != nil && s.everInitialized() {
+		if err := desired.CheckImmutable(running, configuration); err != nil {
+			return phase.Outcome{}, phase.Failure(controlplanev1.InvalidConfigurationReason, err)
+		}
+	}
 	s.learners, s.configuration = learners, configuration
 	s.configurationAwaits()
 	return phase.Continue(), nil
@@ -62,17 +67,23 @@ func (s *scope) isConfigured() bool { return s.configuration.Document != nil }
 
 // learnerFacts go by the config of the oldest Machine, or by a half-made one's.
 func (s *scope) learnerFacts() desired.LearnerFacts {
-	facts := desired.LearnerFacts{Started: s.everInitialized() || len(s.machines) > 0}
-	for _, machine := range s.machines {
-		if config := s.config(machine.Name); config != nil {
-			facts.Existing = config
-			return facts
-		}
+	facts := desired.LearnerFacts{
+		Existing: s.oldestConfig(), Started: s.everInitialized() || len(s.machines) > 0,
 	}
-	if len(s.configs) > 0 {
+	if facts.Existing == nil && len(s.configs) > 0 {
 		facts.Existing = s.configs[0]
 	}
 	return facts
+}
+
+// oldestConfig is the config of the oldest Machine that has one; nil when none has.
+func (s *scope) oldestConfig() *bootstrapv1.K0sControllerConfig {
+	for _, machine := range s.machines {
+		if config := s.config(machine.Name); config != nil {
+			return config
+		}
+	}
+	return nil
 }
 
 // config is the config of that name; nil when there is none.

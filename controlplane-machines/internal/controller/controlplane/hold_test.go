@@ -50,6 +50,11 @@ func hindrances() map[string]hindrance {
 			end:   func(w *world) { w.change(k0s(`{}`)) },
 			told:  controlplanev1.ConfigurationAppliedCondition, message: "spec.api.port",
 		},
+		"RangesChanged": {
+			begin: func(w *world) { w.clusterPods("10.9.0.0/16") },
+			end:   func(w *world) { w.clusterPods() },
+			told:  controlplanev1.ConfigurationAppliedCondition, message: "cannot change from 10.244.0.0/16 to 10.9.0.0/16",
+		},
 		"BootstrapProviderMissing": {
 			begin: func(w *world) {
 				w.reconciler = w.newReconciler(definitionSeen(func(*metav1.PartialObjectMetadata) bool { return false }))
@@ -69,6 +74,12 @@ func k0s(config string) func(*controlplanev1.K0sControlPlane) {
 	return func(c *controlplanev1.K0sControlPlane) { c.Spec.K0sConfigSpec.K0s.Raw = []byte(config) }
 }
 
+// clusterPods changes the ranges of pods in the Cluster, which Cluster API allows.
+func (w *world) clusterPods(blocks ...string) {
+	w.t.Helper()
+	env.Change(w.t, w.cluster, func() { w.cluster.Spec.ClusterNetwork.Pods.CIDRBlocks = blocks })
+}
+
 func labelled(value string) func(*controlplanev1.K0sControlPlane) {
 	return func(c *controlplanev1.K0sControlPlane) {
 		c.Spec.MachineTemplate.ObjectMeta.Labels = map[string]string{"team": value}
@@ -85,6 +96,7 @@ func TestHeld(t *testing.T) {
 			w := newWorld(t, replicas(3)).settled()
 			before := w.names()
 			join := get(w, contract.JoinInfoName(w.cluster.Name), &corev1.Secret{}).Data
+			shared := w.clusterConfig().Object["spec"]
 			h.begin(w)
 			w.change(replicas(5))
 			for range 8 {
@@ -93,6 +105,7 @@ func TestHeld(t *testing.T) {
 			w.isHeld(h)
 			assert.Equal(t, before, w.names())
 			assert.Equal(t, join, get(w, contract.JoinInfoName(w.cluster.Name), &corev1.Secret{}).Data)
+			assert.Equal(t, shared, w.clusterConfig().Object["spec"])
 			w.idles()
 
 			w.double.Kill(before[2])
