@@ -88,7 +88,11 @@ func (t Tour) runPod(ctx context.Context) error {
 		return err
 	}
 	return retry(ctx, time.Minute, func(ctx context.Context) error {
-		return t.kubectl(ctx, "logs", "pod/hello")
+		err := t.kubectl(ctx, "logs", "pod/hello")
+		if err != nil {
+			fmt.Fprintln(t.Out, "asking again: the kubelet may still wait for its serving certificate")
+		}
+		return err
 	})
 }
 
