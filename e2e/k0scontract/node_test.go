@@ -200,7 +200,8 @@ func (n *node) start(t *testing.T, name string, arguments ...string) *service {
 	s := &service{node: n, name: name, command: command, output: output, ended: make(chan error, 1)}
 	go func() { s.ended <- command.Wait() }()
 	t.Cleanup(func() {
-		// nsenter stops itself with a program that is stopped, and goes on with nobody: the node could never end.
+		// When a case stops the program, nsenter stops itself, too, and only a signal of ours wakes it: while it
+		// stands, its dead child keeps the node from ending. A process that has ended is no error here.
 		_ = command.Process.Kill()
 		if t.Failed() {
 			t.Logf("last output of %s:\n%s", name, s.tail())

@@ -90,7 +90,7 @@ func (t Tour) runPod(ctx context.Context) error {
 	return retry(ctx, time.Minute, func(ctx context.Context) error {
 		err := t.kubectl(ctx, "logs", "pod/hello")
 		if err != nil {
-			fmt.Fprintln(t.Out, "asking again: the kubelet may still wait for its serving certificate")
+			fmt.Fprintln(t.Out, "no log yet: the kubelet may still wait for its serving certificate")
 		}
 		return err
 	})
