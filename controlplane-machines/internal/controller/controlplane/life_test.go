@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	bootstrapv1 "github.com/k0smotron/k0smotron/bootstrap/api/v1beta2"
@@ -50,23 +49,6 @@ func TestOneController(t *testing.T) {
 	assert.Equal(t, []string{name}, w.double.Voters())
 	w.checkSecrets()
 	w.ends()
-}
-
-// TestTheFinalizerComesFirst: nothing is made before a deletion is sure to clean it up.
-func TestTheFinalizerComesFirst(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	request := ctrl.Request{NamespacedName: client.ObjectKeyFromObject(w.controlPlane)}
-	_, err := w.reconciler.Reconcile(t.Context(), request)
-	require.NoError(t, err)
-	env.Get(t, w.controlPlane)
-	assert.Contains(t, w.controlPlane.Finalizers, controlplanev1.ControlPlaneFinalizer)
-	secrets := &corev1.SecretList{}
-	require.NoError(t, env.Client.List(t.Context(), secrets, client.InNamespace(w.namespace)))
-	assert.Empty(t, secrets.Items)
-
-	w.reconcile()
-	w.checkSecrets()
 }
 
 // checkSecrets: what machines and people need is there, and belongs to the control plane.

@@ -102,7 +102,8 @@ type Reconciler struct {
 //  10. configurationKnown: the k0s configuration of the cluster.
 //  11. accessApplied: the admin kubeconfig, and the Secret that tells machines how to join.
 //  12. workloadJudged: which controllers are members and which work, by what k0s writes in its own cluster.
-//  13. machinesTold: the conditions, and what the spec says today, are on the Machines and what is behind them.
+//  13. machinesTold: the conditions, and what the spec says today, are on the Machines and what is behind them. A pass
+//     that records a member ends here.
 //  14. nameCleared: a recorded name is forgotten when its Machine has been seen.
 //  15. membersLeave: Machines that are being deleted leave etcd, one at a time.
 //  16. initialized: the API server has answered through the endpoint.

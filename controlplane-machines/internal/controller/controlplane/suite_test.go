@@ -241,6 +241,12 @@ func (w *world) tryReconcile() (ctrl.Result, error) {
 func (w *world) step() {
 	w.t.Helper()
 	w.reconcile()
+	w.between()
+}
+
+// between is what happens between two passes.
+func (w *world) between() {
+	w.t.Helper()
 	w.mirror()
 	require.NoError(w.t, w.double.Turn(w.t.Context()))
 	require.Empty(w.t, w.double.Alarms())

@@ -21,29 +21,43 @@ import (
 )
 
 // machinesTold writes on each Machine what is known about its controller, and brings what may change in place to what the
-// spec says today: on the Machine, its config and its infrastructure. What fails with one of them stops no other.
+// spec says today: on the Machine, its config and its infrastructure. What fails with one of them stops no other. A pass
+// that records which controllers were seen to vote, or to have left, ends with that: their Machines are told, and decided
+// upon, in the next one.
 func (r *Reconciler) machinesTold(ctx context.Context, s *scope) (phase.Outcome, error) {
 	if err := r.leftOverKept(ctx, s); err != nil {
 		return phase.Outcome{}, err
 	}
-	failed := make([]error, 0, len(s.machines))
+	recorded, failed := false, make([]error, 0, len(s.machines))
 	for _, machine := range s.machines {
-		if err := r.machineTold(ctx, s, machine); err != nil {
+		news, err := r.memberRecorded(ctx, s, machine)
+		if err == nil && !news {
+			err = r.machineTold(ctx, s, machine)
+		}
+		if err != nil {
 			failed = append(failed, fmt.Errorf("machine %s: %w", machine.Name, err))
 		}
+		recorded = recorded || news
 	}
-	return phase.Continue(), errors.Join(failed...)
+	if !recorded {
+		return phase.Continue(), errors.Join(failed...)
+	}
+	s.lookAfter(cacheDelay)
+	return phase.Done(), errors.Join(failed...)
 }
 
-// machineTold records first that a controller was seen voting: its EtcdMember may be lost, and then it must not be taken
-// for one that never joined.
+// memberRecorded records that a controller was seen voting, or to have left: its EtcdMember may be lost, and then it must
+// not be taken for one that never joined. It tells whether that was news.
+func (r *Reconciler) memberRecorded(ctx context.Context, s *scope, machine *clusterv1.Machine) (bool, error) {
+	record := observation.MemberRecord(s.observed(), machine)
+	if record == "" || record == machine.Annotations[contract.WasMemberAnnotation] {
+		return false, nil
+	}
+	return true, r.Applier.Annotate(ctx, machine, contract.WasMemberAnnotation, record)
+}
+
 func (r *Reconciler) machineTold(ctx context.Context, s *scope, machine *clusterv1.Machine) error {
 	seen := s.observed()
-	if record := observation.MemberRecord(seen, machine); record != "" {
-		if err := r.Applier.Annotate(ctx, machine, contract.WasMemberAnnotation, record); err != nil {
-			return err
-		}
-	}
 	err := r.Applier.ApplyConditions(ctx, machine, observation.MachineConditions(seen, machine)...)
 	if err != nil || s.deleting() {
 		return err
