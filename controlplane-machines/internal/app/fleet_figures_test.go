@@ -7,13 +7,12 @@ import (
 	"maps"
 	"math"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -43,13 +42,17 @@ func report(b *testing.B, figures []figure) {
 }
 
 func (f figure) String() string {
+	if math.IsInf(f.limit, 1) {
+		return fmt.Sprintf("%s: %.2f", f.name, f.value)
+	}
 	return fmt.Sprintf("%s: %.2f, at most %.0f", f.name, f.value, f.limit)
 }
 
-// writes counts requests that are no reads, by what is done to which resource.
+// writes counts requests that are no reads, by what is done to which resource, and how long they took.
 type writes struct {
 	mutex sync.Mutex
 	kinds map[string]int
+	took  time.Duration
 }
 
 var resourceOf = regexp.MustCompile(`/namespaces/[^/]+/([^/]+)(?:/[^/]+(/[^/]+)?)?$`)
@@ -57,20 +60,24 @@ var resourceOf = regexp.MustCompile(`/namespaces/[^/]+/([^/]+)(?:/[^/]+(/[^/]+)?
 // counted returns a transport that counts.
 func (w *writes) counted(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
-		if request.Method != http.MethodGet {
-			w.add(request.Method + " " + resourceOf.ReplaceAllString(request.URL.Path, "/$1$2"))
+		if request.Method == http.MethodGet {
+			return next.RoundTrip(request)
 		}
-		return next.RoundTrip(request)
+		began := time.Now()
+		response, err := next.RoundTrip(request)
+		w.add(request.Method+" "+resourceOf.ReplaceAllString(request.URL.Path, "/$1$2"), time.Since(began))
+		return response, err
 	})
 }
 
-func (w *writes) add(kind string) {
+func (w *writes) add(kind string, took time.Duration) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	if w.kinds == nil {
 		w.kinds = map[string]int{}
 	}
 	w.kinds[kind]++
+	w.took += took
 }
 
 func (w *writes) count() float64 {
@@ -81,6 +88,14 @@ func (w *writes) count() float64 {
 		sum += count
 	}
 	return float64(sum)
+}
+
+// average is what one took, in milliseconds.
+func (w *writes) average() float64 {
+	count := w.count()
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return float64(w.took.Milliseconds()) / max(count, 1)
 }
 
 func (w *writes) String() string {
@@ -171,21 +186,4 @@ func TestQuantile(t *testing.T) {
 	assert.InDelta(t, 0.2, after.quantile(0.99), 1e-9)
 	assert.InDelta(t, 0.2, after.quantile(0.995), 1e-9, "no bound is known")
 	assert.Zero(t, histogram{}.quantile(0.99))
-}
-
-var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
-
-// residentMemory is the most that this process has had resident, in MiB; 0 where the system does not tell.
-func residentMemory(b *testing.B) float64 {
-	b.Helper()
-	status, err := os.ReadFile("/proc/self/status")
-	if os.IsNotExist(err) {
-		return 0
-	}
-	require.NoError(b, err)
-	found := highWater.FindSubmatch(status)
-	require.Len(b, found, 2)
-	kib, err := strconv.ParseFloat(string(found[1]), 64)
-	require.NoError(b, err)
-	return kib / 1024
 }
