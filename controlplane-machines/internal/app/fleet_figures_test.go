@@ -63,20 +63,26 @@ func (w *writes) counted(next http.RoundTripper) http.RoundTripper {
 		if request.Method == http.MethodGet {
 			return next.RoundTrip(request)
 		}
+		w.add(request.Method + " " + resourceOf.ReplaceAllString(request.URL.Path, "/$1$2"))
 		began := time.Now()
 		response, err := next.RoundTrip(request)
-		w.add(request.Method+" "+resourceOf.ReplaceAllString(request.URL.Path, "/$1$2"), time.Since(began))
+		w.lasted(time.Since(began))
 		return response, err
 	})
 }
 
-func (w *writes) add(kind string, took time.Duration) {
+func (w *writes) add(kind string) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	if w.kinds == nil {
 		w.kinds = map[string]int{}
 	}
 	w.kinds[kind]++
+}
+
+func (w *writes) lasted(took time.Duration) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
 	w.took += took
 }
 

@@ -33,6 +33,7 @@ func residentMemory(b *testing.B) float64 {
 	require.NoError(b, err)
 	status, err := self.NewStatus()
 	require.NoError(b, err)
+	require.NotZero(b, status.VmHWM)
 	return float64(status.VmHWM) / (1 << 20)
 }
 
